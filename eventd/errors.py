@@ -128,10 +128,11 @@ class InvalidEvent(ClientError):
     """An event breaks a rule of CloudEvents or of its type's payload schema.
 
     ``attribute`` names what is wrong (``id``, ``data.celsius``), ``index`` which
-    event of a batch it is, from 0.
+    event of a batch it is, from 0; ``events`` is how many events are refused with it.
     """
 
     reason = "invalid_event"
+    events = 1
 
     def __init__(self, message: str, *, attribute: str = "", index: int = 0, reason: str | None = None) -> None:
         super().__init__(message, reason=reason)
