@@ -1,0 +1,87 @@
+"""The opening handshake of a WebSocket: from an HTTP request to the terms of a session.
+
+``websockets`` checks the request and negotiates; what it made for that is thrown away.
+permessage-deflate is taken without context takeover in both directions: a message is
+then compressed alone, and a connection keeps no zlib state (up to 300 KiB) between two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import websockets
+from websockets.datastructures import Headers
+from websockets.exceptions import NegotiationError
+from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPerMessageDeflateFactory
+from websockets.server import ServerProtocol
+from websockets.typing import Subprotocol
+
+from eventd.errors import ClientError, MalformedInput, UnsupportedFormat
+from eventd.protocol.limits import Limits
+from eventd.protocol.messages import Request
+
+__all__ = ["Handshake", "handshake"]
+
+#: A window of 4 KiB: what a message of a few KiB gains from, at a fraction of the
+#: memory and the set-up time of the largest.
+WINDOW_BITS = 12
+
+_DEFLATE = ServerPerMessageDeflateFactory(
+    server_no_context_takeover=True,
+    client_no_context_takeover=True,
+    server_max_window_bits=WINDOW_BITS,
+)
+
+
+class Handshake(NamedTuple):
+    """What was agreed: the bytes to answer with, the subprotocol, and compression.
+
+    ``deflate`` is the size of our compression window in bits, 0 without compression.
+    """
+
+    response: bytes
+    subprotocol: str | None
+    deflate: int
+
+
+def handshake(request: Request, subprotocols: Sequence[str], limits: Limits, *, deflate: bool = True) -> Handshake:
+    """Answer a request for a WebSocket, which may come without a subprotocol.
+
+    :raises MalformedInput: when it breaks RFC 6455.
+    :raises UnsupportedFormat: when it offers subprotocols and we speak none of them.
+    """
+    protocol = ServerProtocol(
+        extensions=[_DEFLATE] if deflate else None,
+        subprotocols=[Subprotocol(name) for name in subprotocols],
+        select_subprotocol=_select,
+        max_size=limits.message_size,
+    )
+    answer = protocol.accept(websockets.Request(request.target, Headers(request.headers)))
+    if protocol.handshake_exc is not None:
+        raise _refusal(protocol.handshake_exc, subprotocols)
+    return Handshake(answer.serialize(), protocol.subprotocol, _window(protocol))
+
+
+def _select(protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
+    """The first that the client offers and we speak: the order is its preference."""
+    spoken = protocol.available_subprotocols or ()
+    for name in offered:
+        if name in spoken:
+            return name
+    if offered:
+        raise NegotiationError("none of the offered subprotocols is spoken here")
+    return None
+
+
+def _window(protocol: ServerProtocol) -> int:
+    for extension in protocol.extensions:
+        if isinstance(extension, PerMessageDeflate):
+            return extension.local_max_window_bits
+    return 0
+
+
+def _refusal(why: Exception, subprotocols: Sequence[str]) -> ClientError:
+    if isinstance(why, NegotiationError):
+        return UnsupportedFormat(str(why), hint="offer one of " + ", ".join(subprotocols) + ", or none")
+    return MalformedInput(f"not a WebSocket handshake: {why}", hint="RFC 6455, version 13")

@@ -1,0 +1,246 @@
+"""One WebSocket connection after its opening handshake: bytes in, messages out.
+
+Whole, uncompressed data frames, which are nearly all there are, are read here; fragments,
+control frames, compressed frames, frames that arrive in pieces and every fault go to the
+parser of ``eventd.protocol.framing``. A session without a message under way holds no
+parser and no buffer.
+
+What ends a session:
+
+    the client's close frame     echoed, ``closed``
+    a fault in what it sent      close frame 1002, 1007 or 1009, ``closed`` and ``error``
+    ``fail``                     close frame with the error's code, ``closed``
+    ``close``                    close frame; ``closed`` once the client has echoed it
+
+When ``closed``, send what ``data_to_send`` has and close the stream. Messages are not
+understood here: see ``native``, ``plain`` and ``cloudevents``.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+import msgspec
+from websockets.exceptions import PayloadTooBig
+from websockets.frames import Close, Frame, Opcode
+from websockets.protocol import State
+
+from eventd.errors import ClientError, EventdError, MalformedInput, TooLarge
+from eventd.protocol.framing import Parser, give_back, server_frame, take
+from eventd.protocol.limits import Limits
+from eventd.protocol.upgrade import Handshake, handshake
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # a platform for which websockets has no compiled wheel
+    from websockets.utils import apply_mask
+
+__all__ = ["Handshake", "Message", "WebSocketSession", "handshake"]
+
+#: First bytes of a frame that is final, uncompressed data.
+TEXT, BINARY = 0x81, 0x82
+#: The flag of a compressed message, RSV1.
+COMPRESSED = 0x40
+#: Below this a compressed message is hardly smaller and costs thirty times the time.
+LEAST_COMPRESSED = 512
+#: A close frame's payload has 125 bytes, of which the code takes two (RFC 6455, 5.5).
+MOST_REASON = 123
+#: Ends every message that was flushed with Z_SYNC_FLUSH; left off on the wire (RFC 7692, 7.2.1).
+_TAIL = b"\x00\x00\xff\xff"
+
+PING = server_frame(0x89, b"")
+
+
+class Message(msgspec.Struct, gc=False):
+    """One message; that of a text message is valid UTF-8."""
+
+    text: bool
+    data: bytes
+
+
+class WebSocketSession:
+    """The server's end of one connection.
+
+    :param deflate: the window of our compression in bits, 0 where it was not negotiated.
+    """
+
+    __slots__ = (
+        "_fragments",
+        "_out",
+        "_parser",
+        "_text",
+        "close_code",
+        "close_reason",
+        "closed",
+        "deflate",
+        "error",
+        "limits",
+        "subprotocol",
+    )
+
+    def __init__(self, subprotocol: str | None, deflate: int, limits: Limits) -> None:
+        self.subprotocol = subprotocol
+        self.deflate = deflate
+        self.limits = limits
+        #: Nothing more is read: the stream is to be closed.
+        self.closed = False
+        #: What the client closed with, or we for its fault; 1005 where it said nothing.
+        self.close_code: int | None = None
+        self.close_reason = ""
+        #: The client's fault for which the session ended.
+        self.error: EventdError | None = None
+        self._parser: Parser | None = None
+        self._fragments: bytearray | None = None
+        self._text = False
+        self._out = b""
+
+    @property
+    def buffered(self) -> int:
+        """Bytes held of a message that is not complete."""
+        held = len(self._fragments) if self._fragments is not None else 0
+        return held + len(self._parser.reader.buffer) if self._parser is not None else held
+
+    def receive(self, data: bytes) -> list[Message]:
+        """Read on. The messages before a fault are returned; ``error`` tells the fault."""
+        messages: list[Message] = []
+        if self.closed:
+            return messages
+        rest = self._read_whole(data, messages) if self._parser is None else 0
+        if rest < len(data) and not self.closed:
+            self._parse(data[rest:] if rest else data, messages)
+        return messages
+
+    def data_to_send(self) -> bytes:
+        """Pongs and close frames that ``receive`` gave rise to."""
+        out, self._out = self._out, b""
+        return out
+
+    def send(self, data: bytes, text: bool) -> bytes:
+        """A message, as one frame."""
+        first = TEXT if text else BINARY
+        if self.deflate and len(data) >= LEAST_COMPRESSED:
+            compressor = zlib.compressobj(wbits=-self.deflate, memLevel=5)
+            data = (compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH)).removesuffix(_TAIL)
+            first |= COMPRESSED
+        return server_frame(first, data)
+
+    def ping(self) -> bytes:
+        """A ping, to hear whether the client lives."""
+        return PING
+
+    def close(self, code: int = 1000, reason: str = "") -> bytes:
+        """Start the closing handshake; what the client still sends is dropped."""
+        parser = self._hold_parser()
+        if self.closed or parser.state is not State.OPEN:
+            return b""
+        parser.send_close(code, _short(reason))
+        return b"".join(parser.data_to_send())
+
+    def fail(self, error: EventdError) -> bytes:
+        """Give up on the client for ``error``; nothing more is read."""
+        if self.closed:
+            return b""
+        parser = self._hold_parser()
+        parser.fail(error.close_code, _short(error.message))
+        self._end(error.close_code, error.message, error)
+        return b"".join(parser.data_to_send())
+
+    def _read_whole(self, data: bytes, messages: list[Message]) -> int:
+        """Read the whole and plain frames at the start of ``data``; return where they end."""
+        at, size, limit = 0, len(data), self.limits.message_size
+        while size - at >= 6:
+            first = data[at]
+            if first != TEXT and first != BINARY:
+                break
+            length = data[at + 1] - 128
+            start = at + 6
+            if length >= 126:
+                start = at + 8 if length == 126 else at + 14
+                length = int.from_bytes(data[at + 2 : start - 4], "big")
+            end = start + length
+            if length < 0 or end > size or length > limit:
+                break
+            payload = apply_mask(data[start:end], data[start - 4 : start])
+            at = end
+            if not self._deliver(first == TEXT, payload, messages):
+                break
+        return at
+
+    def _parse(self, data: bytes, messages: list[Message]) -> None:
+        parser = self._hold_parser()
+        parser.receive_data(data)
+        for frame in parser.events_received():
+            self._take_frame(frame, messages)
+            if self.closed:
+                break
+        self._out += b"".join(parser.data_to_send())
+        if self.closed:
+            self._parser = None
+        elif parser.parser_exc is not None:
+            self._fault(parser.parser_exc, parser.close_sent)
+        elif parser.between_messages:
+            give_back(parser, self.limits.message_size, bool(self.deflate))
+            self._parser = None
+
+    def _hold_parser(self) -> Parser:
+        if self._parser is None:
+            self._parser = take(self.limits.message_size, bool(self.deflate))
+        return self._parser
+
+    def _take_frame(self, frame: Frame, messages: list[Message]) -> None:
+        opcode = frame.opcode
+        if opcode is Opcode.CLOSE:
+            close = Close.parse(bytes(frame.data))
+            self._end(close.code, close.reason, None)
+        elif opcode is Opcode.PING or opcode is Opcode.PONG or self._closing:
+            return
+        elif frame.fin and opcode is not Opcode.CONT:
+            self._deliver(opcode is Opcode.TEXT, bytes(frame.data), messages)
+        else:
+            self._take_fragment(frame, messages)
+
+    def _take_fragment(self, frame: Frame, messages: list[Message]) -> None:
+        if self._fragments is None:
+            self._fragments, self._text = bytearray(), frame.opcode is Opcode.TEXT
+        self._fragments += frame.data
+        if frame.fin:
+            data, self._fragments = bytes(self._fragments), None
+            self._deliver(self._text, data, messages)
+
+    def _deliver(self, text: bool, data: bytes, messages: list[Message]) -> bool:
+        if text and not data.isascii() and not _is_utf8(data):
+            self._out += self.fail(MalformedInput("a text message is not valid UTF-8", reason="bad_utf8"))
+            return False
+        messages.append(Message(text, data))
+        return True
+
+    @property
+    def _closing(self) -> bool:
+        return self._parser is not None and self._parser.state is not State.OPEN
+
+    def _fault(self, why: Exception, sent: Close | None) -> None:
+        code, reason = (sent.code, sent.reason) if sent is not None else (1002, str(why))
+        error: ClientError
+        if isinstance(why, PayloadTooBig):
+            error = TooLarge(f"WebSocket {why}")
+        else:
+            error = MalformedInput(f"WebSocket: {why}")
+        self._end(code, reason, error)
+
+    def _end(self, code: int, reason: str, error: EventdError | None) -> None:
+        self.closed = True
+        self.close_code, self.close_reason, self.error = code, reason, error
+        self._parser = self._fragments = None
+
+
+def _is_utf8(data: bytes) -> bool:
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _short(reason: str) -> str:
+    """As much of ``reason`` as a close frame can carry."""
+    return reason.encode(errors="replace")[:MOST_REASON].decode(errors="ignore")
