@@ -1,0 +1,40 @@
+"""The settings of the daemon itself and of its journal."""
+
+from __future__ import annotations
+
+from .table import Section, Setting
+from .values import BOOLEAN, DURATION, PATH, SIZE, TEXT, choice
+
+__all__ = ["EVENTD", "JOURNAL"]
+
+EVENTD = Section(
+    name="eventd",
+    help="The daemon itself.",
+    settings=(
+        Setting("node", TEXT, None, "The name of this daemon, in the status, the log and the ids it gives.",
+                unset="the name of the host"),
+        Setting("state_dir", PATH, "/var/lib/eventd",
+                "Where the journal is. It must be on a disk that keeps what was synced."),
+        Setting("run_dir", PATH, "/run/eventd",
+                "Where eventd.sock is, the socket by which the commands talk to the daemon."),
+        Setting("log_level", choice("debug", "info", "warning", "error"), "info", "The least that is logged."),
+        Setting("log_format", choice("text", "json"), "text", "One line of text, or one JSON object, for each entry."),
+        Setting("stall_limit", DURATION, "100ms",
+                "Code that holds up all connections for longer than this is named in the log."),
+        Setting("stop_timeout", DURATION, "30s",
+                "How long stopping may take to finish what has begun, before it is broken off."),
+    ),
+)  # fmt: skip
+
+JOURNAL = Section(
+    name="journal",
+    help="The durable log of all events, in state_dir.",
+    settings=(
+        Setting("fsync", BOOLEAN, "yes",
+                "Acknowledge only what is on the disk. With no, a power failure can lose acknowledged events; "
+                "a crash of the daemon does not."),
+        Setting("retention_time", DURATION, "7d", "How long events are kept; 0 is no limit."),
+        Setting("retention_size", SIZE, "10G", "How large the journal may grow before its oldest go; 0 is no limit."),
+        Setting("memory", SIZE, "64M", "How much of the newest is kept in memory, for handlers that keep up."),
+    ),
+)  # fmt: skip

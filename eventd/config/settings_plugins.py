@@ -1,0 +1,66 @@
+"""The settings that every plugin of a kind has, beside those that it declares itself."""
+
+from __future__ import annotations
+
+from .table import Section, Setting
+from .values import BOOLEAN, COUNT, DURATION, POSITIVE, START, choice
+
+__all__ = ["EVENT_TYPE", "HANDLER", "SERVICE", "SOURCE"]
+
+_ENABLED = Setting("enabled", BOOLEAN, "yes", "With no, it is not even imported.")
+_RUN = Setting("run", choice("green", "thread"), None,
+               "Where its code runs: green beside the connections, for code that never blocks; "
+               "thread in a native thread of its own.",
+               unset="as the plugin declares")  # fmt: skip
+_RETRIES = (
+    Setting("attempts", COUNT, "5",
+            "How often an event is tried before it becomes a dead letter; 0 is for ever."),
+    Setting("retry_first", DURATION, "1s", "The pause before the second attempt; it doubles with each one."),
+    Setting("retry_most", DURATION, "1m", "The longest pause between two attempts."),
+)  # fmt: skip
+_BATCHES = (
+    Setting("batch_size", POSITIVE, "1000", "The most events that it gets at once."),
+    Setting("batch_wait", DURATION, "0s", "How long to wait for a batch to fill; 0 hands on what there is."),
+)
+_START = Setting("start", START, "now", "From where a new one reads; one that has run goes on where it was.")
+
+EVENT_TYPE = Section(
+    name="event_type",
+    named=True,
+    plugin=True,
+    examples=("NAME",),
+    help="An installed event type, by the name of its entry point.",
+    settings=(_ENABLED, _RUN, *_BATCHES, *_RETRIES, _START),
+)
+
+HANDLER = Section(
+    name="handler",
+    named=True,
+    plugin=True,
+    examples=("NAME",),
+    help="An installed handler, by the name of its entry point; its own keys stand here, too.",
+    settings=(_ENABLED, _RUN, *_BATCHES, *_RETRIES, _START),
+)
+
+SOURCE = Section(
+    name="source",
+    named=True,
+    plugin=True,
+    examples=("NAME",),
+    help="An installed source or webhook, by the name of its entry point; its own keys stand here, too.",
+    settings=(
+        _ENABLED,
+        _RUN,
+        Setting("retry_first", DURATION, "1s", "The pause before it is started again; it doubles with each failure."),
+        Setting("retry_most", DURATION, "1m", "The longest pause before it is started again."),
+    ),
+)
+
+SERVICE = Section(
+    name="service",
+    named=True,
+    plugin=True,
+    examples=("NAME",),
+    help="An installed service, by the name of its entry point; its own keys stand here, too.",
+    settings=(_ENABLED,),
+)
