@@ -1,0 +1,29 @@
+"""A status as a daemon at work has it."""
+
+from __future__ import annotations
+
+from eventd.observe.status import (
+    Consumer,
+    Events,
+    FailedPlugin,
+    HubStatus,
+    JournalStatus,
+    ListenerStatus,
+    Source,
+    Status,
+)
+
+STATUS = Status(
+    version="1.0",
+    node="n1",
+    uptime=12.5,
+    ready=True,
+    reasons=[],
+    listeners=[ListenerStatus("http", "http", "127.0.0.1:8080", 3, 12)],
+    journal=JournalStatus(1, 11, 4096, 1, 0, None),
+    events=Events(12, 10, 0, {"too_large": 2}, {"malformed": 1}),
+    consumers=[Consumer("handler:jsonl", "handler", 9, 2, 7, 1, 3, "running")],
+    sources=[Source("source:clock", 5, 0, "running")],
+    plugins_failed=[FailedPlugin("handler:broken", "it has no handle")],
+    hub=HubStatus(0.001, {"consumer handler:jsonl": 2}),
+)

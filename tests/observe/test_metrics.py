@@ -1,0 +1,47 @@
+"""Prometheus's text format, read back by its own parser."""
+
+from __future__ import annotations
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from eventd.observe.histogram import Histogram
+from eventd.observe.metrics import Metrics
+from tests.observe.samples import STATUS
+
+
+@pytest.fixture
+def samples() -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
+    commits = Histogram()
+    commits.observe(0.002)
+    text = Metrics(lambda: STATUS, commits, lambda: {"handler:jsonl": Histogram()}).render().decode()
+    return {
+        (sample.name, tuple(sorted(sample.labels.items()))): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "labels", "value"),
+    [
+        ("eventd_events_received_total", (("listener", "http"),), 12),
+        ("eventd_events_accepted_total", (), 10),
+        ("eventd_events_rejected_total", (("reason", "too_large"),), 2),
+        ("eventd_events_settled_total", (("consumer", "handler:jsonl"),), 7),
+        ("eventd_events_dead_total", (("consumer", "handler:jsonl"),), 1),
+        ("eventd_consumer_pending_events", (("consumer", "handler:jsonl"),), 2),
+        ("eventd_handler_retries_total", (("handler", "handler:jsonl"),), 3),
+        ("eventd_connections", (("listener", "http"),), 3),
+        ("eventd_journal_bytes", (), 4096),
+        ("eventd_hub_lag_seconds", (), 0.001),
+        ("eventd_hub_stalls_total", (("handler", "consumer handler:jsonl"),), 2),
+        ("eventd_journal_commit_seconds_count", (), 1),
+        ("eventd_journal_commit_seconds_bucket", (("le", "0.0025"),), 1),
+        ("eventd_handler_seconds_count", (("handler", "handler:jsonl"),), 0),
+    ],
+)
+def test_the_promised_names_are_there(
+    name: str, labels: tuple[tuple[str, str], ...], value: float, samples: dict[tuple[str, tuple[tuple[str, str], ...]], float]
+) -> None:
+    assert samples[name, labels] == value
