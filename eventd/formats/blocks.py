@@ -1,0 +1,131 @@
+"""What the journal keeps, back to events; and events to what the journal keeps.
+
+Decoding never fails on what a reader has accepted: a payload that cannot be made into
+its declared type (because the declaration changed since) stays as it is, and a Forward
+record with damaged text is repaired. Attributes of Forward events are built only when
+someone looks.
+"""
+
+from __future__ import annotations
+
+import binascii
+import secrets
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any
+
+import msgspec
+from msgspec import UNSET
+
+from eventd.event import Block, Draft, Encoding, Event
+from eventd.formats import msgpack_events
+from eventd.formats.forward_blocks import decode_forward
+from eventd.formats.forward_entries import array_header
+from eventd.formats.payloads import Fill, distinct
+from eventd.formats.rules import Schemas
+
+__all__ = ["MERGED_BYTES", "decode", "draft_of", "merge"]
+
+#: Bodies are joined up to this size: a reader that wants one event reads a whole block.
+MERGED_BYTES = 1 << 20
+
+Types = Mapping[str, type[Event]]
+
+_decode_json = msgspec.json.Decoder(list[dict[str, Any]]).decode
+_decode_msgpack = msgspec.msgpack.Decoder(list[dict[str, Any]]).decode
+
+_NO_TYPES: Types = {}
+
+
+def decode(block: Block, types: Types = _NO_TYPES) -> list[Event]:
+    """Make the events of a block.
+
+    :param types: the class for each event type; ``Event`` for all others.
+    """
+    if block.encoding == Encoding.FORWARD:
+        return decode_forward(block, types)
+    if block.encoding == Encoding.JSON:
+        return _decode(_decode_json(b"[%b]" % block.body), block.first, types, json=True)
+    return _decode(_decode_msgpack(array_header(block.count) + block.body), block.first, types, json=False)
+
+
+def draft_of(events: Sequence[Event], schemas: Schemas, node: str, *, fill: Fill | None = None) -> Draft:
+    """Write what a handler or source emits; id, source and time are set where absent.
+
+    :raises InvalidEvent: with the index of the event that breaks a rule.
+    """
+    return msgpack_events.read_events(
+        [msgpack_events.write(event) for event in events], schemas, fill or _fill_of(node)
+    )
+
+
+def merge(drafts: Sequence[Draft], limit: int = MERGED_BYTES) -> list[Draft]:
+    """Join neighbours that are written alike, so that the journal has fewer rows."""
+    merged: list[Draft] = []
+    for _, alike in groupby(drafts, _kind):
+        gathered: list[Draft] = []
+        size = 0
+        for draft in alike:
+            if gathered and size + len(draft.body) > limit:
+                merged.append(_join(gathered))
+                gathered, size = [], 0
+            gathered.append(draft)
+            size += len(draft.body)
+        merged.append(_join(gathered))
+    return merged
+
+
+def _decode(events: list[dict[str, Any]], first: int, types: Types, *, json: bool) -> list[Event]:
+    decoded = []
+    new = Event.__new__
+    for offset, attributes in enumerate(events, first):
+        data = attributes.pop("data", UNSET)
+        del attributes["specversion"]
+        if json and "data_base64" in attributes:
+            encoded = attributes.pop("data_base64")
+            data = data if encoded is None else binascii.a2b_base64(encoded)
+        if None in attributes.values():
+            attributes = {name: value for name, value in attributes.items() if value is not None}
+        cls = types.get(attributes["type"], Event) if types else Event
+        event = new(cls)
+        event._attributes = attributes
+        event.data = data if cls is Event else convert(cls, data, json=json)
+        event.offset = offset
+        decoded.append(event)
+    return decoded
+
+
+def convert(cls: type[Event], data: Any, *, json: bool) -> Any:
+    """The payload as what the event type declares, or as it is where it does not fit."""
+    payload = getattr(cls, "Data", None)
+    if payload is None:
+        return data
+    try:
+        return msgspec.convert(data, payload, str_keys=json)
+    except msgspec.ValidationError:
+        return data
+
+
+def _kind(draft: Draft) -> tuple[Encoding, str, tuple[str, ...] | None]:
+    """What neighbours must have in common; a Forward body says its type only in the draft."""
+    return draft.encoding, draft.origin, draft.types if draft.encoding == Encoding.FORWARD else None
+
+
+def _join(drafts: list[Draft]) -> Draft:
+    if len(drafts) == 1:
+        return drafts[0]
+    first = drafts[0]
+    separator = b"," if first.encoding == Encoding.JSON else b""
+    types = distinct(type for draft in drafts for type in draft.types) if all(draft.types for draft in drafts) else ()
+    count = sum(draft.count for draft in drafts)
+    return Draft(first.encoding, count, types, separator.join(draft.body for draft in drafts), first.origin)
+
+
+_fills: dict[str, Fill] = {}
+
+
+def _fill_of(node: str) -> Fill:
+    """One ``Fill`` a node, so that its ids go on from call to call."""
+    if node not in _fills:
+        _fills[node] = Fill(f"eventd://{node}", f"{secrets.token_hex(6)}-")
+    return _fills[node]

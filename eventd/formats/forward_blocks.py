@@ -1,0 +1,151 @@
+"""Blocks of Forward entries, back to events whose attributes are built when someone looks.
+
+A Forward entry has a time and a record; the tag is the type and the listener the
+source. The id is made of what never changes: when the block came and the offset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgpack
+import msgspec
+from msgspec.msgpack import Ext
+
+from eventd.errors import InvalidEvent
+from eventd.event import AttributeValue, Block, Event
+from eventd.formats import rules
+from eventd.formats.forward_entries import array_header, typed_entries
+from eventd.formats.times import rfc3339
+
+__all__ = ["decode_forward"]
+
+#: What attributes of an entry are made by eventd; its metadata cannot replace them.
+OWN = frozenset({"specversion", "id", "source", "type", "time", "datacontenttype"})
+
+#: EventTime: ext type 0 with seconds and nanoseconds of four bytes each.
+EVENT_TIME, EVENT_TIME_SIZE = 0, 8
+
+NANOSECONDS = 1_000_000_000
+
+_decode_plain = msgspec.msgpack.Decoder(list[tuple[object, dict[object, object]]]).decode
+
+
+class ForwardOrigin:
+    """Builds the attributes of one block's events."""
+
+    __slots__ = ("_first", "_received", "_source", "_times", "_type")
+
+    def __init__(self, block: Block, times: Sequence[object]) -> None:
+        self._first = block.first
+        self._received = block.received
+        self._source = block.origin
+        self._type = block.types[0]
+        self._times = times
+
+    def attributes(self, offset: int) -> dict[str, AttributeValue]:
+        """The attributes of the event at ``offset``."""
+        time, metadata = _taken_apart(self._times[offset - self._first])
+        attributes: dict[str, AttributeValue] = {
+            "id": f"{self._received:x}-{offset}",
+            "source": self._source,
+            "type": self._type,
+            "time": rfc3339(_nanoseconds(time) or self._received),
+            "datacontenttype": "application/json",
+        }
+        for name, value in metadata.items():
+            if _is_attribute(name, value):
+                attributes[name] = value
+        return attributes
+
+
+def decode_forward(block: Block, types: Mapping[str, type[Event]]) -> list[Event]:
+    """Make the events of a block of Forward entries."""
+    cls = types.get(block.types[0], Event)
+    entries = _entries(block, getattr(cls, "Data", None))
+    origin = ForwardOrigin(block, [time for time, _ in entries])
+    events = []
+    offset = block.first
+    new = cls.__new__
+    for _, record in entries:
+        event = new(cls)
+        event._origin = origin
+        event.data = record
+        event.offset = offset
+        offset += 1
+        events.append(event)
+    return events
+
+
+def _entries(block: Block, payload: type | None) -> Sequence[tuple[object, Any]]:
+    array = array_header(block.count) + block.body
+    for decode in (typed_entries(payload) if payload else _decode_plain, _decode_plain):
+        try:
+            entries: list[tuple[object, Any]] = decode(array)
+            return entries
+        except (msgspec.DecodeError, ValueError, TypeError, RecursionError):
+            continue
+    return _repaired(block, payload)
+
+
+def _repaired(block: Block, payload: type | None) -> list[tuple[object, Any]]:
+    """Decode entries one by one, with damaged text mended; what is beyond that stays bytes."""
+    unpacker = msgpack.Unpacker(max_buffer_size=max(1, len(block.body)))
+    unpacker.feed(block.body)
+    entries = []
+    start = 0
+    for _ in range(block.count):
+        unpacker.skip()
+        end = unpacker.tell()
+        entries.append(_repaired_entry(block.body[start:end], payload))
+        start = end
+    return entries
+
+
+def _repaired_entry(entry: bytes, payload: type | None) -> tuple[object, Any]:
+    try:
+        time, record = msgpack.unpackb(
+            entry, unicode_errors="replace", strict_map_key=False, ext_hook=Ext, use_list=False, timestamp=3
+        )
+    except (ValueError, TypeError, RecursionError, OverflowError):
+        return None, entry
+    if payload is not None:
+        try:
+            record = msgspec.convert(record, payload)
+        except msgspec.ValidationError:
+            pass
+    return time, record
+
+
+def _taken_apart(time: object) -> tuple[object, Mapping[object, object]]:
+    """The time of an entry and its metadata, if it has any."""
+    if isinstance(time, list | tuple) and len(time) == 2 and isinstance(time[1], dict):
+        return time[0], time[1]
+    return time, {}
+
+
+def _nanoseconds(time: Any) -> int:
+    """A time as nanoseconds since 1970; 0 where the sender did not say, or not so that it can be read."""
+    if isinstance(time, Ext):
+        if time.code != EVENT_TIME or len(time.data) != EVENT_TIME_SIZE:
+            return 0
+        return int.from_bytes(time.data[:4], "big") * NANOSECONDS + int.from_bytes(time.data[4:], "big")
+    try:
+        if isinstance(time, int):
+            return time * NANOSECONDS
+        seconds = time if isinstance(time, float) else time.timestamp()
+        return int(seconds * 1_000_000) * 1000
+    except (AttributeError, ValueError, OverflowError):
+        return 0
+
+
+def _is_attribute(name: object, value: object) -> bool:
+    """Whether metadata of an entry can be an attribute of its event."""
+    if not isinstance(name, str) or name in OWN or value is None:
+        return False
+    try:
+        rules.check_one(name, value)
+    except InvalidEvent:
+        return False
+    return True

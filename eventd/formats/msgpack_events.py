@@ -1,0 +1,134 @@
+"""CloudEvents in msgpack: ``application/cloudevents+msgpack`` and its batch, eventd's own.
+
+A map of attributes and ``data``, modelled on the JSON format: strings, booleans and
+integers as they are, bytes as ``bin``, a payload as a native value or as ``bin``; nil
+is unset, and there is no ``data_base64``. ``time`` may be msgpack's own timestamp and
+becomes text. ``docs/formats.md`` has the whole format.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw
+
+from eventd.errors import InvalidEvent, MalformedInput
+from eventd.event import Draft, Encoding, Event
+from eventd.formats import rules
+from eventd.formats.payloads import Fill, check_depth, check_payload, distinct
+from eventd.formats.rules import Schemas
+
+__all__ = ["CONTAINERS", "Fill", "read_batch", "read_event", "read_events", "write"]
+
+#: What a msgpack decoder raises on bytes that it cannot make values of; TypeError for
+#: maps in the keys of maps.
+NOT_MSGPACK = (msgspec.DecodeError, ValueError, TypeError, RecursionError)
+
+#: The first bytes of arrays and maps: fewer of them than ``DEEPEST``, and nothing is too deep.
+CONTAINERS = bytes([*range(0x80, 0xA0), 0xDC, 0xDD, 0xDE, 0xDF])
+
+_NOT_CONTAINERS = bytes(set(range(256)) - set(CONTAINERS))
+
+#: The first bytes of maps with their length in the next two or four bytes.
+MAP_16, MAP_32 = 0xDE, 0xDF
+
+_decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
+_decode_array = msgspec.msgpack.Decoder(list[Raw]).decode
+_encode = msgspec.msgpack.Encoder().encode
+
+
+def read_event(raw: bytes | Raw, schemas: Schemas, *, fill: Fill | None = None) -> Draft:
+    """Read one event.
+
+    :raises MalformedInput: when it is no msgpack map with strings as keys.
+    :raises InvalidEvent: when it breaks a rule or its payload is not of its type.
+    """
+    body, type = _read(bytes(raw), schemas, fill)
+    return Draft(Encoding.MSGPACK, 1, (type,), body)
+
+
+def read_events(raws: Sequence[Raw | bytes], schemas: Schemas, fill: Fill | None = None) -> Draft:
+    """Read events that stand or fall together; the error has the index of the wrong one."""
+    bodies, types = [], []
+    for index, raw in enumerate(raws):
+        try:
+            body, type = _read(bytes(raw), schemas, fill)
+        except InvalidEvent as error:
+            error.index = index
+            raise
+        except MalformedInput as error:
+            raise InvalidEvent(error.message, index=index) from None
+        bodies.append(body)
+        types.append(type)
+    return Draft(Encoding.MSGPACK, len(bodies), distinct(types), b"".join(bodies))
+
+
+def read_batch(body: bytes | Raw, schemas: Schemas, fill: Fill | None = None) -> Draft:
+    """Read an array of events; an empty one makes a draft of none."""
+    try:
+        raws = _decode_array(body)
+    except NOT_MSGPACK as error:
+        raise MalformedInput(f"not a msgpack array: {error}") from None
+    return read_events(raws, schemas, fill)
+
+
+def write(event: Event) -> bytes:
+    """Write an event as one map.
+
+    :raises InvalidEvent: when its payload is of a kind that msgpack cannot say.
+    """
+    attributes: dict[str, Any] = {"specversion": rules.SPECVERSION}
+    attributes.update((name, value) for name, value in event.attributes.items() if value is not None)
+    if event.data is not UNSET:
+        attributes["data"] = event.data
+    try:
+        return _encode(attributes)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise InvalidEvent(f"cannot be written: {error}", attribute="data") from None
+
+
+def _read(raw: bytes, schemas: Schemas, fill: Fill | None) -> tuple[bytes, str]:
+    try:
+        event = _decode(raw)
+    except NOT_MSGPACK as error:
+        raise MalformedInput(f"not a msgpack map of strings: {error}") from None
+    if len(event) != _members(raw):
+        raise InvalidEvent("an attribute is there twice")
+    changed = isinstance(event.get("time"), datetime.datetime)
+    if changed:
+        event["time"] = event["time"].isoformat().replace("+00:00", "Z")
+    if fill is not None:
+        changed = _fill(event, fill) or changed
+    if changed:
+        raw = _encode(event)
+    _check(raw, event, schemas)
+    return raw, event["type"]
+
+
+def _members(raw: bytes) -> int:
+    """How many members a map says that it has: fewer were decoded when one comes twice (R13)."""
+    if raw[0] == MAP_16:
+        return int.from_bytes(raw[1:3], "big")
+    if raw[0] == MAP_32:
+        return int.from_bytes(raw[1:5], "big")
+    return raw[0] & 0x0F
+
+
+def _fill(event: dict[str, Any], fill: Fill) -> bool:
+    absent = fill.absent({name: value for name, value in event.items() if value is not None})
+    event.update(absent)
+    return bool(absent)
+
+
+def _check(raw: bytes, event: dict[str, Any], schemas: Schemas) -> None:
+    data = event.pop("data", UNSET)
+    if len(raw) > rules.DEEPEST and len(raw.translate(None, _NOT_CONTAINERS)) > rules.DEEPEST:
+        check_depth(data)
+    if None in event.values():
+        event = {name: value for name, value in event.items() if value is not None}
+    rules.check(event)
+    if event["type"] in schemas:
+        check_payload(data, schemas[event["type"]], json=False)
