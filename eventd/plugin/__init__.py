@@ -1,0 +1,1 @@
+"""Plugins: the contract for their authors, the registry that finds them, injection."""
