@@ -13,12 +13,13 @@ What ends a session:
     ``close``                    close frame; ``closed`` once the client has echoed it
 
 When ``closed``, send what ``data_to_send`` has and close the stream. Messages are not
-understood here: see ``native``, ``plain`` and ``cloudevents``.
+understood here: see ``native`` and ``plain``.
 """
 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterable
 
 import msgspec
 from websockets.exceptions import PayloadTooBig
@@ -28,6 +29,7 @@ from websockets.protocol import State
 from eventd.errors import ClientError, EventdError, MalformedInput, TooLarge
 from eventd.protocol.framing import Parser, give_back, server_frame, take
 from eventd.protocol.limits import Limits
+from eventd.protocol.sequence import then_raise
 from eventd.protocol.upgrade import Handshake, handshake
 
 try:
@@ -95,20 +97,23 @@ class WebSocketSession:
         self._out = b""
 
     @property
-    def buffered(self) -> int:
-        """Bytes held of a message that is not complete."""
-        held = len(self._fragments) if self._fragments is not None else 0
-        return held + len(self._parser.reader.buffer) if self._parser is not None else held
+    def partial(self) -> bool:
+        """Whether a message has begun and is not complete."""
+        return self._parser is not None and not self._closing
 
-    def receive(self, data: bytes) -> list[Message]:
-        """Read on. The messages before a fault are returned; ``error`` tells the fault."""
+    def receive(self, data: bytes) -> Iterable[Message]:
+        """Read on, and return the messages that are complete.
+
+        :raises ClientError: when what came is no WebSocket, or too large; after the
+            messages before it, from the iteration over them.
+        """
         messages: list[Message] = []
         if self.closed:
             return messages
         rest = self._read_whole(data, messages) if self._parser is None else 0
         if rest < len(data) and not self.closed:
             self._parse(data[rest:] if rest else data, messages)
-        return messages
+        return messages if self.error is None else then_raise(messages, self.error)
 
     def data_to_send(self) -> bytes:
         """Pongs and close frames that ``receive`` gave rise to."""
@@ -137,13 +142,13 @@ class WebSocketSession:
         return b"".join(parser.data_to_send())
 
     def fail(self, error: EventdError) -> bytes:
-        """Give up on the client for ``error``; nothing more is read."""
+        """Give up on the client for ``error``: what is to be sent, and then nothing more is read."""
         if self.closed:
-            return b""
+            return self.data_to_send()
         parser = self._hold_parser()
         parser.fail(error.close_code, _short(error.message))
         self._end(error.close_code, error.message, error)
-        return b"".join(parser.data_to_send())
+        return self.data_to_send() + b"".join(parser.data_to_send())
 
     def _read_whole(self, data: bytes, messages: list[Message]) -> int:
         """Read the whole and plain frames at the start of ``data``; return where they end."""
@@ -170,6 +175,7 @@ class WebSocketSession:
         parser = self._hold_parser()
         parser.receive_data(data)
         for frame in parser.events_received():
+            assert isinstance(frame, Frame)  # the parser was never in an opening handshake
             self._take_frame(frame, messages)
             if self.closed:
                 break
@@ -209,7 +215,7 @@ class WebSocketSession:
 
     def _deliver(self, text: bool, data: bytes, messages: list[Message]) -> bool:
         if text and not data.isascii() and not _is_utf8(data):
-            self._out += self.fail(MalformedInput("a text message is not valid UTF-8", reason="bad_utf8"))
+            self._out = self.fail(MalformedInput("a text message is not valid UTF-8", reason="bad_utf8"))
             return False
         messages.append(Message(text, data))
         return True

@@ -1,0 +1,251 @@
+"""One HTTP/1.1 connection without its socket: bytes in, complete requests out.
+
+``h11`` knows the grammar and the states; this adds limits, inflated bodies, answers to
+``Expect`` and errors in our words. Requests are answered in the order they came: the
+iteration over ``receive`` goes on to the next when the one before has its response.
+An idle session keeps no parser.
+
+It does not know routes or formats, and it leaves a WebSocket upgrade to
+``eventd.protocol.websocket``: then ``trailing`` has what came behind the request.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import h11
+import msgspec
+
+from eventd.errors import ClientError, EventdError, InvalidEvent, MalformedInput, TooLarge, UnsupportedFormat
+from eventd.formats.compression import inflate
+from eventd.protocol.limits import Limits
+from eventd.protocol.messages import Request, Response
+
+__all__ = ["HTTPSession", "error_response"]
+
+#: Arguments of one query. A route takes a handful; parsing more is work for nothing.
+MOST_ARGUMENTS = 100
+#: RFC 6585, section 5.
+HEADERS_TOO_LARGE = 431
+#: What may be sent in a header (RFC 9110, 5.6.2 and 5.5): h11 gives up on the
+#: connection when a plugin's response has anything else.
+_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
+_VALUE = re.compile(r"[^\x00-\x1f\x7f\u0100-\U0010ffff]*").fullmatch
+#: Set by the session from the body; given twice they would make two messages of one.
+_FRAMING = frozenset({"content-length", "transfer-encoding"})
+
+
+class HTTPSession:
+    """The server's end of one connection.
+
+    :param client: the peer's address, put into each request.
+    """
+
+    __slots__ = ("_body", "_connection", "_out", "_refused", "_request", "busy", "client", "limits")
+
+    def __init__(self, limits: Limits, *, client: str | None = None) -> None:
+        self.limits = limits
+        self.client = client
+        #: A request is handed out and its response is not complete.
+        self.busy = False
+        self._connection: h11.Connection | None = None
+        self._request: Request | None = None
+        self._body: bytearray | None = None
+        self._refused = False
+        self._out = b""
+
+    @property
+    def idle(self) -> bool:
+        """Nothing is under way: the connection may be closed without harm."""
+        return self._connection is None
+
+    @property
+    def closed(self) -> bool:
+        """Whether no other request can follow: close when all is sent."""
+        if self._refused:
+            return True
+        return self._connection is not None and self._connection.our_state in (h11.MUST_CLOSE, h11.CLOSED, h11.ERROR)
+
+    def receive(self, data: bytes) -> Iterator[Request]:
+        """Read on, and hand out each request that is complete once the one before is answered.
+
+        Where the answer comes later, the iteration ends; ``receive(b"")`` takes it up.
+
+        :raises ClientError: answer it with ``fail`` and close.
+        """
+        if self._refused or (not data and self._connection is None):
+            return
+        try:
+            if data:
+                self._open_connection().receive_data(data)
+            while self._connection is not None and (request := self._next(self._connection)) is not None:
+                yield request
+        except h11.RemoteProtocolError as error:
+            self._refused = True
+            raise _fault(error) from error
+        except ClientError:
+            self._refused = True
+            raise
+
+    def data_to_send(self) -> bytes:
+        """What ``receive`` gave rise to: the answer to ``Expect: 100-continue``."""
+        out, self._out = self._out, b""
+        return out
+
+    def trailing(self) -> bytes:
+        """The bytes behind a request that asked for an upgrade."""
+        return b"" if self._connection is None else bytes(self._connection.trailing_data[0])
+
+    def respond(self, response: Response) -> bytes:
+        """The whole answer to the request that was handed out."""
+        body = response.body.encode() if isinstance(response.body, str) else response.body
+        headers = [(name, value) for name, value in response.headers if name.lower() not in _FRAMING]
+        if isinstance(response.body, str) and not any(name.lower() == "content-type" for name, _ in headers):
+            headers.append(("content-type", "text/plain; charset=utf-8"))
+        if response.status >= 200 and response.status not in (204, 304):
+            headers.append(("content-length", str(len(body))))
+        else:
+            body = b""
+        return self.respond_stream(response.status, headers) + self.chunk(body) + self.end()
+
+    def respond_stream(self, status: int, headers: Sequence[tuple[str, str]]) -> bytes:
+        """The head of an answer whose body follows in ``chunk`` and ``end``.
+
+        :raises ValueError: when the status or a header cannot be sent; nothing was.
+        """
+        if not 200 <= status <= 599:
+            raise ValueError(f"not the status of a response: {status}")
+        for name, value in headers:
+            if not _NAME(name) or not _VALUE(value):
+                raise ValueError(f"not a header: {name!r}: {value!r}")
+        if self._refused:
+            headers = [*headers, ("connection", "close")]
+        encoded = [(name.encode("ascii"), value.strip().encode("latin-1")) for name, value in headers]
+        return self._send(h11.Response(status_code=status, headers=encoded))
+
+    def chunk(self, data: bytes) -> bytes:
+        """A part of the body."""
+        return self._send(h11.Data(data=data)) if data else b""
+
+    def end(self) -> bytes:
+        """The end of the body; the connection is ready for the next request."""
+        connection = self._open_connection()
+        out = self._send(h11.EndOfMessage())
+        self.busy = False
+        if connection.their_state is h11.DONE and connection.our_state is h11.DONE:
+            if connection.trailing_data[0]:
+                connection.start_next_cycle()
+            else:
+                self._connection = None
+        return out
+
+    def fail(self, error: EventdError) -> bytes:
+        """The answer for ``error``, after which no request is read; nothing where an answer has begun."""
+        self._refused = True
+        if self._open_connection().our_state not in (h11.IDLE, h11.SEND_RESPONSE):
+            return b""
+        return self.respond(error_response(error))
+
+    def _open_connection(self) -> h11.Connection:
+        if self._connection is None:
+            self._connection = h11.Connection(h11.SERVER, max_incomplete_event_size=self.limits.header_size)
+        return self._connection
+
+    def _send(self, event: h11.Event) -> bytes:
+        return self._open_connection().send(event) or b""
+
+    def _next(self, connection: h11.Connection) -> Request | None:
+        while True:
+            event = connection.next_event()
+            if isinstance(event, h11.Request):
+                self._begin(event)
+            elif isinstance(event, h11.Data) and self._body is not None:
+                self._add(event.data)
+            elif isinstance(event, h11.EndOfMessage) and self._request is not None:
+                return self._finish(self._request)
+            else:
+                self._wait(connection)
+                return None
+
+    def _begin(self, event: h11.Request) -> None:
+        headers = [(name.decode("ascii"), value.decode("latin-1")) for name, value in event.headers]
+        self._request = _request(event, headers, self.client)
+        self._body = bytearray()
+        lengths = [value for name, value in headers if name == "content-length"]
+        if lengths and any(name == "transfer-encoding" for name, _ in headers):
+            raise MalformedInput("both Content-Length and Transfer-Encoding", reason="malformed_http")
+        if lengths and int(lengths[0]) > self.limits.message_size:
+            raise TooLarge(f"a body of {lengths[0]} bytes, more than {self.limits.message_size}")
+
+    def _add(self, data: bytes) -> None:
+        assert self._body is not None
+        self._body += data
+        if len(self._body) > self.limits.message_size:
+            raise TooLarge(f"a body of more than {self.limits.message_size} bytes")
+
+    def _finish(self, request: Request) -> Request:
+        body, self._body, self._request = bytes(self._body or b""), None, None
+        self.busy = True
+        coding = ", ".join(value for name, value in request.headers if name == "content-encoding").strip().lower()
+        if coding and coding != "identity":
+            body = _inflated(coding, body, self.limits)
+        request.body = body
+        return request
+
+    def _wait(self, connection: h11.Connection) -> None:
+        if connection.they_are_waiting_for_100_continue:
+            self._out += connection.send(h11.InformationalResponse(status_code=100, headers=[])) or b""
+        if self.busy and len(connection.trailing_data[0]) > self.limits.message_size:
+            raise TooLarge("too many requests sent ahead of the answer", hint="wait for responses")
+
+
+def error_response(error: EventdError) -> Response:
+    """The answer for an error, in JSON: what is wrong, where, and what may help."""
+    told: dict[str, object] = {"message": error.message}
+    if isinstance(error, InvalidEvent):
+        told = {"index": error.index, "attribute": error.attribute, "message": error.message}
+    body: dict[str, object] = {"errors": [told]}
+    if error.hint:
+        body["hint"] = error.hint
+    headers = [("content-type", "application/json")]
+    if error.retry_after is not None:
+        headers.append(("retry-after", str(max(1, round(error.retry_after)))))
+    status = HEADERS_TOO_LARGE if error.reason == "headers_too_large" else error.http_status
+    return Response(status, msgspec.json.encode(body), headers)
+
+
+def _request(event: h11.Request, headers: list[tuple[str, str]], client: str | None) -> Request:
+    target = event.target.decode("latin-1")
+    try:
+        parts = urlsplit(target if not target.startswith("//") else "/" + target.lstrip("/"))
+        query = parse_qs(parts.query, keep_blank_values=True, errors="strict", max_num_fields=MOST_ARGUMENTS)
+        path = unquote(parts.path, errors="strict")
+    except ValueError as error:
+        raise MalformedInput(f"not a request target: {error}", reason="malformed_http") from error
+    tokens = {token.strip().lower() for name, value in headers if name == "connection" for token in value.split(",")}
+    asked = next((value.lower() for name, value in headers if name == "upgrade"), "")
+    return Request(
+        method=event.method.decode("ascii"),
+        path=path,
+        target=target,
+        query=query,
+        headers=headers,
+        upgrade=asked == "websocket" and "upgrade" in tokens and event.method == b"GET",
+        keep_alive="close" not in tokens and event.http_version != b"1.0",
+        client=client,
+    )
+
+
+def _inflated(coding: str, body: bytes, limits: Limits) -> bytes:
+    kind = {"x-gzip": "gzip"}.get(coding, coding)
+    if kind not in ("gzip", "deflate", "zstd"):
+        raise UnsupportedFormat(f"Content-Encoding {coding!r} is not supported", hint="send gzip, deflate or zstd")
+    return inflate(kind, body, limits.decompressed_size)
+
+
+def _fault(error: h11.RemoteProtocolError) -> ClientError:
+    if error.error_status_hint == HEADERS_TOO_LARGE:
+        return TooLarge("the headers are too long", reason="headers_too_large")
+    return MalformedInput(f"not HTTP/1.1: {error}", reason="malformed_http")
