@@ -7,6 +7,7 @@ each key is, and what is written twice. Nothing here knows which keys exist.
 from __future__ import annotations
 
 import configparser
+import io
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -90,7 +91,7 @@ class _Lines:
         self._file = file
         self._section = ""
         self._indent: int | None = None
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(io.StringIO(text), 1):
             self._look(number, line)
 
     def _look(self, number: int, line: str) -> None:
