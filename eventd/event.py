@@ -85,6 +85,9 @@ class Event:
 
     __slots__ = ("_attributes", "_origin", "data", "offset")
 
+    _attributes: dict[str, AttributeValue]
+    _origin: Origin
+
     def __init__(self, type: str | None = None, data: Any = UNSET, **attributes: AttributeValue) -> None:
         declared = self.__class__.type
         if type is None and isinstance(declared, str):

@@ -58,7 +58,7 @@ class Router(Generic[T]):
         :raises ValueError: when the pattern is not valid.
         """
         if not valid_pattern(pattern):
-            raise ValueError(f"{pattern!r} is no pattern: tokens between dots, * for one token, > at the end for the rest")
+            raise ValueError(f"{pattern!r} is no pattern: tokens between dots, * for one, > at the end for the rest")
         self._entries(pattern).append((self._added, subscriber))
         self._added += 1
         self._remembered.clear()

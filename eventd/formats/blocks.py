@@ -17,6 +17,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET
 
+from eventd.errors import InvalidEvent
 from eventd.event import Block, Draft, Encoding, Event
 from eventd.formats import msgpack_events
 from eventd.formats.forward_blocks import decode_forward
@@ -42,11 +43,12 @@ def decode(block: Block, types: Types = _NO_TYPES) -> list[Event]:
 
     :param types: the class for each event type; ``Event`` for all others.
     """
+    body = block.body
     if block.encoding == Encoding.FORWARD:
         return decode_forward(block, types)
-    if block.encoding == Encoding.JSON:
-        return _decode(_decode_json(b"[%b]" % block.body), block.first, types, json=True)
-    return _decode(_decode_msgpack(array_header(block.count) + block.body), block.first, types, json=False)
+    json = block.encoding == Encoding.JSON
+    members = _decode_json(b"[%b]" % body) if json else _decode_msgpack(array_header(block.count) + body)
+    return _events(members, block.first, types, json=json)
 
 
 def draft_of(events: Sequence[Event], schemas: Schemas, node: str, *, fill: Fill | None = None) -> Draft:
@@ -55,8 +57,16 @@ def draft_of(events: Sequence[Event], schemas: Schemas, node: str, *, fill: Fill
     :raises InvalidEvent: with the index of the event that breaks a rule.
     """
     return msgpack_events.read_events(
-        [msgpack_events.write(event) for event in events], schemas, fill or _fill_of(node)
+        [_written(event, index) for index, event in enumerate(events)], schemas, fill or _fill_of(node)
     )
+
+
+def _written(event: Event, index: int) -> bytes:
+    try:
+        return msgpack_events.write(event)
+    except InvalidEvent as error:
+        error.index = index
+        raise
 
 
 def merge(drafts: Sequence[Draft], limit: int = MERGED_BYTES) -> list[Draft]:
@@ -75,27 +85,32 @@ def merge(drafts: Sequence[Draft], limit: int = MERGED_BYTES) -> list[Draft]:
     return merged
 
 
-def _decode(events: list[dict[str, Any]], first: int, types: Types, *, json: bool) -> list[Event]:
-    decoded = []
+def _events(members: list[dict[str, Any]], first: int, types: Types, *, json: bool) -> list[Event]:
+    events = []
     new = Event.__new__
-    for offset, attributes in enumerate(events, first):
+    offset = first
+    for attributes in members:
         data = attributes.pop("data", UNSET)
         del attributes["specversion"]
         if json and "data_base64" in attributes:
-            encoded = attributes.pop("data_base64")
-            data = data if encoded is None else binascii.a2b_base64(encoded)
+            data = _binary(attributes.pop("data_base64"), data)
         if None in attributes.values():
             attributes = {name: value for name, value in attributes.items() if value is not None}
         cls = types.get(attributes["type"], Event) if types else Event
         event = new(cls)
         event._attributes = attributes
-        event.data = data if cls is Event else convert(cls, data, json=json)
+        event.data = data if cls is Event else _convert(cls, data, json=json)
         event.offset = offset
-        decoded.append(event)
-    return decoded
+        offset += 1
+        events.append(event)
+    return events
 
 
-def convert(cls: type[Event], data: Any, *, json: bool) -> Any:
+def _binary(encoded: str | None, data: Any) -> Any:
+    return data if encoded is None else binascii.a2b_base64(encoded)
+
+
+def _convert(cls: type[Event], data: Any, *, json: bool) -> Any:
     """The payload as what the event type declares, or as it is where it does not fit."""
     payload = getattr(cls, "Data", None)
     if payload is None:

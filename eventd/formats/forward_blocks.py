@@ -54,9 +54,7 @@ class ForwardOrigin:
             "time": rfc3339(_nanoseconds(time) or self._received),
             "datacontenttype": "application/json",
         }
-        for name, value in metadata.items():
-            if _is_attribute(name, value):
-                attributes[name] = value
+        attributes.update(_valid(metadata))
         return attributes
 
 
@@ -128,9 +126,10 @@ def _taken_apart(time: object) -> tuple[object, Mapping[object, object]]:
 def _nanoseconds(time: Any) -> int:
     """A time as nanoseconds since 1970; 0 where the sender did not say, or not so that it can be read."""
     if isinstance(time, Ext):
-        if time.code != EVENT_TIME or len(time.data) != EVENT_TIME_SIZE:
+        data = bytes(time.data)
+        if time.code != EVENT_TIME or len(data) != EVENT_TIME_SIZE:
             return 0
-        return int.from_bytes(time.data[:4], "big") * NANOSECONDS + int.from_bytes(time.data[4:], "big")
+        return int.from_bytes(data[:4], "big") * NANOSECONDS + int.from_bytes(data[4:], "big")
     try:
         if isinstance(time, int):
             return time * NANOSECONDS
@@ -140,12 +139,14 @@ def _nanoseconds(time: Any) -> int:
         return 0
 
 
-def _is_attribute(name: object, value: object) -> bool:
-    """Whether metadata of an entry can be an attribute of its event."""
-    if not isinstance(name, str) or name in OWN or value is None:
-        return False
-    try:
-        rules.check_one(name, value)
-    except InvalidEvent:
-        return False
-    return True
+def _valid(metadata: Mapping[Any, Any]) -> dict[str, AttributeValue]:
+    """What of an entry's metadata can be attributes of its event."""
+    valid: dict[str, AttributeValue] = {}
+    for name, value in metadata.items():
+        if isinstance(name, str) and name not in OWN:
+            try:
+                rules.check_one(name, value)
+            except InvalidEvent:
+                continue
+            valid[name] = value
+    return valid

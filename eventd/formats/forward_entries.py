@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import msgpack
@@ -148,7 +149,7 @@ def _split(body: bytes) -> list[bytes]:
         raise TooLarge("an entry is nested too deep") from None
     except ValueError as error:
         raise MalformedInput(f"entries are not msgpack: {error}") from None
-    return [body[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+    return [body[start:end] for start, end in pairwise(ends)]
 
 
 def _fault(tag: str, entry: bytes, schemas: Schemas) -> str | None:

@@ -22,6 +22,7 @@ from eventd.event import Draft, Encoding
 from eventd.formats import json_events, msgpack_events, rules
 from eventd.formats.payloads import check_depth, check_payload
 from eventd.formats.rules import Schemas
+from eventd.formats.syntax import is_json
 
 __all__ = ["BATCH", "STRUCTURED", "EventLimits", "read"]
 
@@ -136,7 +137,7 @@ def _event(attributes: dict[str, str], body: bytes) -> tuple[bytes, object]:
     media_type = attributes.get("datacontenttype", "")
     if not body:
         return json_events.encode(attributes), msgspec.UNSET
-    if rules.is_json(media_type):
+    if is_json(media_type):
         return json_events.encode(attributes, body), _json(body)
     if media_type.lower().startswith("text/"):
         try:

@@ -11,7 +11,6 @@ sure that it can be read again, then forgotten. The rules that belong to this fo
 
 from __future__ import annotations
 
-import base64
 import binascii
 import json
 from collections.abc import Sequence
@@ -21,8 +20,9 @@ import msgspec
 from msgspec import UNSET, Raw
 
 from eventd.errors import InvalidEvent, MalformedInput
-from eventd.event import AttributeValue, Draft, Encoding, Event
-from eventd.formats import rules
+from eventd.event import Draft, Encoding
+from eventd.formats import plain, rules
+from eventd.formats.json_writer import encode, write
 from eventd.formats.payloads import Fill, check_depth, check_payload, distinct
 from eventd.formats.rules import Schemas
 
@@ -43,6 +43,7 @@ class _Payload(msgspec.Struct, gc=False):
 
 _decode = msgspec.json.Decoder().decode
 _decode_array = msgspec.json.Decoder(list[Raw]).decode
+_decode_plain = msgspec.json.Decoder(plain.Plain).decode
 _decode_payload = msgspec.json.Decoder(_Payload).decode
 
 
@@ -81,31 +82,6 @@ def read_batch(body: bytes | Raw, schemas: Schemas, fill: Fill | None = None) ->
     return read_events(raws, schemas, fill)
 
 
-def encode(attributes: dict[str, Any], data: bytes | None = None, *, binary: bool = False) -> bytes:
-    """Write an event of checked attributes and a payload that is bytes.
-
-    :param data: JSON text, spliced in as it is; with ``binary``, anything.
-    """
-    body = msgspec.json.encode(attributes)
-    if data is None:
-        return body
-    if binary:
-        return b'%b,"data_base64":"%b"}' % (body[:-1], base64.b64encode(data))
-    return b'%b,"data":%b}' % (body[:-1], data)
-
-
-def write(event: Event) -> bytes:
-    """Write an event as one JSON object; bytes become ``data_base64``."""
-    attributes: dict[str, Any] = {"specversion": rules.SPECVERSION}
-    attributes.update((name, value) for name, value in event.attributes.items() if value is not None)
-    data = event.data
-    if data is UNSET:
-        return encode(attributes)
-    if isinstance(data, bytes | bytearray | memoryview):
-        return encode(attributes, bytes(data), binary=True)
-    return encode(attributes, _encode_payload(data))
-
-
 def decode_body(body: bytes) -> list[dict[str, Any]]:
     """The events of a draft's or block's body as they were written, members and all."""
     events: list[dict[str, Any]] = _decode(b"[%b]" % body)
@@ -113,20 +89,62 @@ def decode_body(body: bytes) -> list[dict[str, Any]]:
 
 
 def _read(raw: bytes, schemas: Schemas, fill: Fill | None) -> tuple[bytes, str]:
+    if fill is not None:
+        raw = _filled(raw, fill)
+    return raw, _read_plain(raw, schemas) or _read_carefully(raw, schemas)
+
+
+def _filled(raw: bytes, fill: Fill) -> bytes:
+    """Set what is absent, in front of what came; a null in its place would then come twice."""
     event = _object(raw)
-    if raw.count(b"[") + raw.count(b"{") > rules.DEEPEST:
-        check_depth(event.get("data"))
-    _check_members(raw, event)
+    absent = fill.absent(event)
+    if not absent:
+        return raw
+    if not absent.keys().isdisjoint(event):
+        _check_shape(raw, event)
+        return msgspec.json.encode(absent | {name: value for name, value in event.items() if name not in absent})
+    members = raw[1:].lstrip(WHITESPACE)
+    return msgspec.json.encode(absent)[:-1] + (members if members == b"}" else b"," + members)
+
+
+def _read_plain(raw: bytes, schemas: Schemas) -> str | None:
+    """The type of an event that is certainly valid; none where a closer look is needed.
+
+    Each member has two quotes round its name and a string two more: with a member that
+    comes twice there are more of them (R13).
+    """
+    try:
+        event = _decode_plain(raw)
+        data = bytes(event.data)
+        quotes = 4 * plain.members(event)
+        if data:
+            quotes += 2 + data.count(b'"')
+            _decode(data)
+            if event.type in schemas:
+                plain.payload_decoder(msgspec.json, schemas[event.type])(data)
+    except NOT_JSON:
+        return None
+    certain = (
+        quotes == raw.count(b'"')
+        and (b"\\" not in raw or raw.count(b"\\") == data.count(b"\\"))
+        and (len(data) <= rules.DEEPEST or data.count(b"[") + data.count(b"{") <= rules.DEEPEST)
+        and (data or event.type not in schemas)
+        and plain.accepts(event)
+    )
+    return event.type if certain else None
+
+
+def _read_carefully(raw: bytes, schemas: Schemas) -> str:
+    event = _object(raw)
+    _check_shape(raw, event)
     if None in event.values():
         event = {name: value for name, value in event.items() if value is not None or name == "data"}
     data = _take_data(event)
-    if fill is not None:
-        raw = _filled(raw, event, fill)
     rules.check(event)
     type: str = event["type"]
     if type in schemas:
         check_payload(data, schemas[type], json=True)
-    return raw, type
+    return type
 
 
 def _object(raw: bytes) -> dict[str, Any]:
@@ -137,6 +155,12 @@ def _object(raw: bytes) -> dict[str, Any]:
     if event.__class__ is not dict:
         raise MalformedInput("an event must be a JSON object")
     return event
+
+
+def _check_shape(raw: bytes, event: dict[str, Any]) -> None:
+    if raw.count(b"[") + raw.count(b"{") > rules.DEEPEST:
+        check_depth(event.get("data"))
+    _check_members(raw, event)
 
 
 def _check_members(raw: bytes, event: dict[str, Any]) -> None:
@@ -190,44 +214,3 @@ def from_base64(encoded: object) -> bytes:
         return binascii.a2b_base64(encoded, strict_mode=True)
     except ValueError:
         raise InvalidEvent("must be a string in base64", attribute="data_base64") from None
-
-
-def _filled(raw: bytes, event: dict[str, Any], fill: Fill) -> bytes:
-    """Set what is absent, in front of what came; a null in its place would then come twice."""
-    absent = fill.absent(event)
-    if not absent:
-        return raw
-    event.update(absent)
-    whole = _decode(raw)
-    if any(name in whole for name in absent):
-        return msgspec.json.encode(absent | {name: value for name, value in whole.items() if name not in absent})
-    rest = raw[1:].lstrip(WHITESPACE)
-    return msgspec.json.encode(absent)[:-1] + (rest if rest == b"}" else b"," + rest)
-
-
-def _encode_payload(data: object) -> bytes:
-    try:
-        return msgspec.json.encode(data)
-    except (TypeError, ValueError):
-        return msgspec.json.encode(_plain(data))
-
-
-def _plain(data: object) -> object:
-    """A payload with what JSON cannot say (keys that are no strings, ext types) as text."""
-    if isinstance(data, dict):
-        return {_plain_key(key): _plain(value) for key, value in data.items()}
-    if isinstance(data, list | tuple):
-        return [_plain(value) for value in data]
-    if isinstance(data, str):
-        return data.encode("utf-8", "replace").decode()
-    if isinstance(data, msgspec.msgpack.Ext):
-        return data.data
-    try:
-        return msgspec.to_builtins(data)
-    except (TypeError, ValueError):
-        return str(data)
-
-
-def _plain_key(key: object) -> str:
-    plain = _plain(key)
-    return plain if isinstance(plain, str) else str(plain)

@@ -8,7 +8,7 @@ becomes text. ``docs/formats.md`` has the whole format.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,25 +17,27 @@ from msgspec import UNSET, Raw
 
 from eventd.errors import InvalidEvent, MalformedInput
 from eventd.event import Draft, Encoding, Event
-from eventd.formats import rules
+from eventd.formats import plain, rules
 from eventd.formats.payloads import Fill, check_depth, check_payload, distinct
 from eventd.formats.rules import Schemas
 
-__all__ = ["CONTAINERS", "Fill", "read_batch", "read_event", "read_events", "write"]
+__all__ = ["Fill", "read_batch", "read_event", "read_events", "write"]
 
 #: What a msgpack decoder raises on bytes that it cannot make values of; TypeError for
 #: maps in the keys of maps.
 NOT_MSGPACK = (msgspec.DecodeError, ValueError, TypeError, RecursionError)
 
 #: The first bytes of arrays and maps: fewer of them than ``DEEPEST``, and nothing is too deep.
-CONTAINERS = bytes([*range(0x80, 0xA0), 0xDC, 0xDD, 0xDE, 0xDF])
+_CONTAINERS = bytes([*range(0x80, 0xA0), 0xDC, 0xDD, 0xDE, 0xDF])
 
-_NOT_CONTAINERS = bytes(set(range(256)) - set(CONTAINERS))
+_NOT_CONTAINERS = bytes(set(range(256)) - set(_CONTAINERS))
 
 #: The first bytes of maps with their length in the next two or four bytes.
 MAP_16, MAP_32 = 0xDE, 0xDF
 
 _decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
+_decode_any = msgspec.msgpack.Decoder().decode
+_decode_plain = msgspec.msgpack.Decoder(plain.Plain).decode
 _decode_array = msgspec.msgpack.Decoder(list[Raw]).decode
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -91,18 +93,43 @@ def write(event: Event) -> bytes:
 
 
 def _read(raw: bytes, schemas: Schemas, fill: Fill | None) -> tuple[bytes, str]:
+    type = _read_plain(raw, schemas)
+    return _read_carefully(raw, schemas, fill) if type is None else (raw, type)
+
+
+def _read_plain(raw: bytes, schemas: Schemas) -> str | None:
+    """The type of an event that is certainly valid; none where a closer look is needed."""
+    try:
+        event = _decode_plain(raw)
+        data = bytes(event.data)
+        if data:
+            _decode_any(data)
+            if event.type in schemas:
+                plain.payload_decoder(msgspec.msgpack, schemas[event.type])(data)
+    except NOT_MSGPACK:
+        return None
+    certain = (
+        plain.members(event) + bool(data) == _members(raw)
+        and _is_shallow(data)
+        and (data or event.type not in schemas)
+        and plain.accepts(event)
+    )
+    return event.type if certain else None
+
+
+def _read_carefully(raw: bytes, schemas: Schemas, fill: Fill | None) -> tuple[bytes, str]:
     try:
         event = _decode(raw)
     except NOT_MSGPACK as error:
         raise MalformedInput(f"not a msgpack map of strings: {error}") from None
     if len(event) != _members(raw):
         raise InvalidEvent("an attribute is there twice")
-    changed = isinstance(event.get("time"), datetime.datetime)
+    changed = isinstance(event.get("time"), dt.datetime)
     if changed:
         event["time"] = event["time"].isoformat().replace("+00:00", "Z")
-    if fill is not None:
-        changed = _fill(event, fill) or changed
-    if changed:
+    absent = fill.absent(event) if fill is not None else {}
+    if changed or absent:
+        event.update(absent)
         raw = _encode(event)
     _check(raw, event, schemas)
     return raw, event["type"]
@@ -117,18 +144,17 @@ def _members(raw: bytes) -> int:
     return raw[0] & 0x0F
 
 
-def _fill(event: dict[str, Any], fill: Fill) -> bool:
-    absent = fill.absent({name: value for name, value in event.items() if value is not None})
-    event.update(absent)
-    return bool(absent)
-
-
 def _check(raw: bytes, event: dict[str, Any], schemas: Schemas) -> None:
     data = event.pop("data", UNSET)
-    if len(raw) > rules.DEEPEST and len(raw.translate(None, _NOT_CONTAINERS)) > rules.DEEPEST:
+    if not _is_shallow(raw):
         check_depth(data)
     if None in event.values():
         event = {name: value for name, value in event.items() if value is not None}
     rules.check(event)
     if event["type"] in schemas:
         check_payload(data, schemas[event["type"]], json=False)
+
+
+def _is_shallow(value: bytes) -> bool:
+    """Whether a value has too few arrays and maps to be nested too deep."""
+    return len(value) <= rules.DEEPEST or len(value.translate(None, _NOT_CONTAINERS)) <= rules.DEEPEST

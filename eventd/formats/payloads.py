@@ -6,15 +6,14 @@ field of a payload. Which bytes are an event is not known here.
 
 from __future__ import annotations
 
-import functools
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from eventd.errors import InvalidEvent
-from eventd.formats.rules import DEEPEST, too_deep
+from eventd.formats.rules import DEEPEST, SPECVERSION, too_deep
 from eventd.formats.times import now
 
 __all__ = ["MOST_TYPES", "Fill", "check_depth", "check_payload", "distinct", "refuse_payload"]
@@ -37,16 +36,17 @@ class Fill:
         self.id_prefix = f"{secrets.token_hex(6)}-" if id_prefix is None else id_prefix
         self._next = 0
 
-    def absent(self, attributes: dict[str, Any]) -> dict[str, str]:
+    def absent(self, attributes: Mapping[str, Any]) -> dict[str, str]:
         """The attributes that an event lacks, with the values that the daemon gives them."""
+        get = attributes.get
         filled = {}
-        if "specversion" not in attributes:
-            filled["specversion"] = "1.0"
-        if "id" not in attributes:
+        if get("specversion") is None:
+            filled["specversion"] = SPECVERSION
+        if get("id") is None:
             filled["id"] = self._id()
-        if "source" not in attributes:
+        if get("source") is None:
             filled["source"] = self.source
-        if "time" not in attributes:
+        if get("time") is None:
             filled["time"] = now()
         return filled
 
@@ -82,9 +82,3 @@ def distinct(types: Iterable[str]) -> tuple[str, ...]:
     """The distinct types in order of appearance, or none where they are too many to list."""
     found = tuple(dict.fromkeys(types))
     return found if len(found) <= MOST_TYPES else ()
-
-
-@functools.lru_cache(1024)
-def json_decoder(payload: Any) -> msgspec.json.Decoder[Any]:
-    """The decoder of a payload type, made once."""
-    return msgspec.json.Decoder(payload)

@@ -13,14 +13,13 @@ live there. Payloads are not looked at here.
 
 from __future__ import annotations
 
-import calendar
 import functools
-import re
 from collections.abc import Callable, Mapping
 
 from eventd.errors import InvalidEvent
+from eventd.formats import syntax
 
-__all__ = ["DEEPEST", "SPECVERSION", "Schemas", "check", "check_one", "is_json", "too_deep"]
+__all__ = ["DEEPEST", "SPECVERSION", "Schemas", "check", "check_one", "too_deep"]
 
 #: Event type name → the type of its payload, as msgspec understands it.
 Schemas = Mapping[str, type]
@@ -39,36 +38,17 @@ MOST_REMEMBERED = 256
 #: Distinct strings remembered by each rule.
 REMEMBERED = 4096
 
+_KINDS = {
+    type(None): "null",
+    dict: "an object",
+    list: "an array",
+    bool: "a boolean",
+    int: "an integer",
+    float: "a fraction",
+    bytes: "bytes",
+}
+
 LEAST_INTEGER, MOST_INTEGER = -(2**31), 2**31 - 1
-
-NAME = re.compile(r"[a-z0-9]+")
-
-#: U+0000-1F, U+007F-9F, surrogates, U+FDD0-FDEF and the last two of each of the 17 planes.
-FORBIDDEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef" + "".join(f"{chr(p + 0xFFFE)}{chr(p + 0xFFFF)}" for p in range(0, 0x110000, 0x10000)) + "]"
-)
-
-TIME = re.compile(
-    r"([0-9]{4})-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])[Tt]"
-    r"(?:[01][0-9]|2[0-3]):[0-5][0-9]:(?:[0-5][0-9]|60)(?:\.[0-9]+)?"
-    r"(?:[Zz]|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
-)
-
-_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-_QUOTED = r'"(?:[^"\\]|\\.)*"'
-MEDIA_TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}(?:[ \t]*+;[ \t]*+(?:{_TOKEN}=(?:{_TOKEN}|{_QUOTED}))?)*+[ \t]*+")
-
-JSON_TYPE = re.compile(rf"{_TOKEN}/(?:{_TOKEN}\+)?json[ \t]*(?:;.*)?", re.IGNORECASE)
-
-# RFC 3986, appendix A. The authority is not taken apart: what is legal in it is enough.
-_PCHAR = r"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})"
-_NO_COLON = r"(?:[A-Za-z0-9._~!$&'()*+,;=@-]|%[0-9A-Fa-f]{2})"
-_AUTHORITY = r"//(?:[A-Za-z0-9._~!$&'()*+,;=:@\[\]-]|%[0-9A-Fa-f]{2})*"
-_TAIL = rf"(?:\?(?:{_PCHAR}|[/?])*)?(?:\#(?:{_PCHAR}|[/?])*)?"
-_SEGMENTS = rf"(?:/{_PCHAR}*)*"
-_HIERARCHY = rf"(?:{_AUTHORITY}{_SEGMENTS}|/(?:{_PCHAR}+{_SEGMENTS})?|{_PCHAR}+{_SEGMENTS}|)"
-URI = re.compile(rf"[A-Za-z][A-Za-z0-9+.-]*:{_HIERARCHY}{_TAIL}")
-RELATIVE = re.compile(rf"(?:{_AUTHORITY}{_SEGMENTS}|/(?:{_PCHAR}+{_SEGMENTS})?|{_NO_COLON}+{_SEGMENTS}|){_TAIL}")
 
 
 def check(attributes: Mapping[str, object]) -> None:
@@ -98,11 +78,6 @@ def check_one(name: str, value: object) -> None:
         _check_extension(name, value)
     else:
         rule(value)
-
-
-def is_json(datacontenttype: str) -> bool:
-    """Whether the media type is JSON: ``*/json`` or ``*/*+json``, whatever its parameters."""
-    return JSON_TYPE.fullmatch(datacontenttype) is not None
 
 
 def too_deep(value: object) -> bool:
@@ -141,14 +116,13 @@ def _text(name: str, value: object) -> str:
 
 
 def _check_characters(name: str, value: str) -> None:
-    found = FORBIDDEN.search(value)
+    found = syntax.FORBIDDEN.search(value)
     if found:
         raise InvalidEvent(f"has the character U+{ord(found[0]):04X}, which no attribute may have", attribute=name)
 
 
 def _kind(value: object) -> str:
-    kinds = {dict: "an object", list: "an array", bool: "a boolean", int: "an integer", float: "a fraction", bytes: "bytes"}
-    return "null" if value is None else kinds.get(type(value), f"a {type(value).__name__}")
+    return _KINDS.get(type(value), f"a {type(value).__name__}")
 
 
 def _check_specversion(value: object) -> int:
@@ -169,13 +143,10 @@ def _check_subject(value: object) -> int:
 
 
 def _check_time(value: object) -> int:
-    found = TIME.fullmatch(_text("time", value))
-    if not found:
+    if isinstance(value, str) and syntax.is_plain_time(value):
+        return 0
+    if not syntax.is_time(_text("time", value)):
         raise InvalidEvent("must be an RFC 3339 time such as 2026-01-31T12:00:00Z", attribute="time")
-    year, month, day = found.groups()
-    # Only the days past the 28th depend on the month.
-    if day > "28" and int(day) > calendar.monthrange(int(year) or 4, int(month))[1]:
-        raise InvalidEvent(f"{year}-{month} has no day {day}", attribute="time")
     return 0
 
 
@@ -210,7 +181,7 @@ def _remembering(name: str, accepts: Callable[[str], bool], message: str, requir
 
 
 def _judge_name(name: str) -> None:
-    if name == "data" or name == "data_base64" or not NAME.fullmatch(name):
+    if name == "data" or name == "data_base64" or not syntax.NAME.fullmatch(name):
         raise InvalidEvent("is no name for an attribute: names are of a-z and 0-9, and not data", attribute=name)
 
 
@@ -221,24 +192,18 @@ def _check_name(name: str) -> None:
     (_remembered_name if len(name) <= MOST_REMEMBERED else _judge_name)(name)
 
 
-def _is_reference(value: str) -> bool:
-    return bool(URI.fullmatch(value) or RELATIVE.fullmatch(value))
-
-
 #: How many of the rules answer 1: those of the attributes that must be there.
 _REQUIRED = 4
 
 _RULES: dict[str, Callable[[object], int]] = {
     "id": _check_id,
-    "source": _remembering("source", _is_reference, "must be a URI-reference (RFC 3986)", 1),
+    "source": _remembering("source", syntax.is_reference, "must be a URI-reference (RFC 3986)", 1),
     "specversion": _check_specversion,
     "type": _remembering("type", lambda value: True, "", 1),
     "subject": _check_subject,
     "time": _check_time,
     "datacontenttype": _remembering(
-        "datacontenttype", lambda value: bool(MEDIA_TYPE.fullmatch(value)), "must be a media type such as text/plain", 0
+        "datacontenttype", syntax.is_media_type, "must be a media type such as text/plain", 0
     ),
-    "dataschema": _remembering(
-        "dataschema", lambda value: bool(URI.fullmatch(value)), "must be an absolute URI (RFC 3986)", 0
-    ),
+    "dataschema": _remembering("dataschema", syntax.is_uri, "must be an absolute URI (RFC 3986)", 0),
 }
