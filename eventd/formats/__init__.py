@@ -11,3 +11,9 @@
 Readers check and keep the bytes as they came; they never hand on what could not be
 read back. Nothing here knows sockets, the journal or plugins.
 """
+
+from __future__ import annotations
+
+from eventd.formats.rules import Schemas
+
+__all__ = ["Schemas"]
