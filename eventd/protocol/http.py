@@ -12,7 +12,11 @@ It does not know routes or formats, and it leaves a WebSocket upgrade to
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator, Sequence
+from email.utils import formatdate
+from functools import lru_cache
+from http import HTTPStatus
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import h11
@@ -27,14 +31,17 @@ __all__ = ["HTTPSession", "error_response"]
 
 #: Arguments of one query. A route takes a handful; parsing more is work for nothing.
 MOST_ARGUMENTS = 100
+#: How much of what h11 says is told on: it quotes what it was sent.
+MOST_TOLD = 120
 #: RFC 6585, section 5.
 HEADERS_TOO_LARGE = 431
 #: What may be sent in a header (RFC 9110, 5.6.2 and 5.5): h11 gives up on the
 #: connection when a plugin's response has anything else.
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
 _VALUE = re.compile(r"[^\x00-\x1f\x7f\u0100-\U0010ffff]*").fullmatch
-#: Set by the session from the body; given twice they would make two messages of one.
-_FRAMING = frozenset({"content-length", "transfer-encoding"})
+_PHRASES = {status.value: status.phrase.encode("ascii") for status in HTTPStatus}
+#: Set by the session; given twice they would make two messages of one.
+_FRAMING = frozenset({"content-length", "transfer-encoding", "date"})
 
 
 class HTTPSession:
@@ -123,7 +130,8 @@ class HTTPSession:
         if self._refused:
             headers = [*headers, ("connection", "close")]
         encoded = [(name.encode("ascii"), value.strip().encode("latin-1")) for name, value in headers]
-        return self._send(h11.Response(status_code=status, headers=encoded))
+        encoded.append((b"date", _date(int(time.time()))))
+        return self._send(h11.Response(status_code=status, headers=encoded, reason=_PHRASES.get(status, b"")))
 
     def chunk(self, data: bytes) -> bytes:
         """A part of the body."""
@@ -245,7 +253,13 @@ def _inflated(coding: str, body: bytes, limits: Limits) -> bytes:
     return inflate(kind, body, limits.decompressed_size)
 
 
+@lru_cache(1)
+def _date(second: int) -> bytes:
+    """The Date header, made once a second (RFC 9110, 6.6.1)."""
+    return formatdate(second, usegmt=True).encode("ascii")
+
+
 def _fault(error: h11.RemoteProtocolError) -> ClientError:
     if error.error_status_hint == HEADERS_TOO_LARGE:
         return TooLarge("the headers are too long", reason="headers_too_large")
-    return MalformedInput(f"not HTTP/1.1: {error}", reason="malformed_http")
+    return MalformedInput(f"not HTTP/1.1: {str(error)[:MOST_TOLD]}", reason="malformed_http")

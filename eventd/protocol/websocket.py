@@ -5,31 +5,29 @@ control frames, compressed frames, frames that arrive in pieces and every fault 
 parser of ``eventd.protocol.framing``. A session without a message under way holds no
 parser and no buffer.
 
-What ends a session:
+What ends a session, and the close frame that is then the last thing to send:
 
-    the client's close frame     echoed, ``closed``
-    a fault in what it sent      close frame 1002, 1007 or 1009, ``closed`` and ``error``
-    ``fail``                     close frame with the error's code, ``closed``
-    ``close``                    close frame; ``closed`` once the client has echoed it
+    the client's close frame     ``closed``; ``farewell`` has the echo, to be sent behind the acks
+    a fault in what it sent      raised, ``closed``; ``fail`` has 1002, 1007 or 1009
+    ``fail``                     ``closed``; it has the error's code
+    ``close``                    ``closed`` once the client has echoed it
 
-When ``closed``, send what ``data_to_send`` has and close the stream. Messages are not
-understood here: see ``native`` and ``plain``.
+Messages are not understood here: see ``native`` and ``plain``.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 import msgspec
 from websockets.exceptions import PayloadTooBig
 from websockets.frames import Close, Frame, Opcode
-from websockets.protocol import State
+from websockets.protocol import SEND_EOF, State
 
 from eventd.errors import ClientError, EventdError, MalformedInput, TooLarge
 from eventd.protocol.framing import Parser, give_back, server_frame, take
 from eventd.protocol.limits import Limits
-from eventd.protocol.sequence import then_raise
 from eventd.protocol.upgrade import Handshake, handshake
 
 try:
@@ -43,6 +41,8 @@ __all__ = ["Handshake", "Message", "WebSocketSession", "handshake"]
 TEXT, BINARY = 0x81, 0x82
 #: The flag of a compressed message, RSV1.
 COMPRESSED = 0x40
+#: First byte of a close frame.
+CLOSE = 0x88
 #: Below this a compressed message is hardly smaller and costs thirty times the time.
 LEAST_COMPRESSED = 512
 #: A close frame's payload has 125 bytes, of which the code takes two (RFC 6455, 5.5).
@@ -60,6 +60,14 @@ class Message(msgspec.Struct, gc=False):
     data: bytes
 
 
+class _End(msgspec.Struct, gc=False):
+    """How a session ends: with which close code, and for which fault."""
+
+    code: int
+    reason: str
+    error: EventdError | None
+
+
 class WebSocketSession:
     """The server's end of one connection.
 
@@ -67,7 +75,9 @@ class WebSocketSession:
     """
 
     __slots__ = (
+        "_end",
         "_fragments",
+        "_last",
         "_out",
         "_parser",
         "_text",
@@ -75,7 +85,6 @@ class WebSocketSession:
         "close_reason",
         "closed",
         "deflate",
-        "error",
         "limits",
         "subprotocol",
     )
@@ -89,36 +98,43 @@ class WebSocketSession:
         #: What the client closed with, or we for its fault; 1005 where it said nothing.
         self.close_code: int | None = None
         self.close_reason = ""
-        #: The client's fault for which the session ended.
-        self.error: EventdError | None = None
         self._parser: Parser | None = None
         self._fragments: bytearray | None = None
         self._text = False
-        self._out = b""
+        #: What is to be sent now, and the close frame behind it.
+        self._out = self._last = b""
+        #: How the session ends when the messages before that are handed out.
+        self._end: _End | None = None
 
     @property
     def partial(self) -> bool:
         """Whether a message has begun and is not complete."""
         return self._parser is not None and not self._closing
 
-    def receive(self, data: bytes) -> Iterable[Message]:
-        """Read on, and return the messages that are complete.
+    def receive(self, data: bytes) -> Iterator[Message]:
+        """Read on, and hand out the messages that are complete.
 
-        :raises ClientError: when what came is no WebSocket, or too large; after the
-            messages before it, from the iteration over them.
+        The bytes are read when the iteration starts; it stops when ``fail`` is called.
+
+        :raises ClientError: behind the good messages, when what came is no WebSocket or
+            too large. Send what ``fail`` has for it and close.
         """
-        messages: list[Message] = []
-        if self.closed:
-            return messages
-        rest = self._read_whole(data, messages) if self._parser is None else 0
-        if rest < len(data) and not self.closed:
-            self._parse(data[rest:] if rest else data, messages)
-        return messages if self.error is None else then_raise(messages, self.error)
+        for message in [] if self.closed else self._read(data):
+            yield message
+            if self.closed:
+                return
+        if self._end is not None and not self.closed:
+            self._finish(self._end)
 
     def data_to_send(self) -> bytes:
-        """Pongs and close frames that ``receive`` gave rise to."""
+        """Pongs that ``receive`` gave rise to."""
         out, self._out = self._out, b""
         return out
+
+    def farewell(self) -> bytes:
+        """The last frame of a session that is ``closed``: send it behind everything else."""
+        last, self._last = self._last, b""
+        return last
 
     def send(self, data: bytes, text: bool) -> bytes:
         """A message, as one frame."""
@@ -143,12 +159,18 @@ class WebSocketSession:
 
     def fail(self, error: EventdError) -> bytes:
         """Give up on the client for ``error``: what is to be sent, and then nothing more is read."""
-        if self.closed:
-            return self.data_to_send()
-        parser = self._hold_parser()
-        parser.fail(error.close_code, _short(error.message))
-        self._end(error.close_code, error.message, error)
-        return self.data_to_send() + b"".join(parser.data_to_send())
+        if not self.closed:
+            if self._end is None:
+                self._give_up(error)
+            self.closed = True
+        return self.data_to_send() + self.farewell()
+
+    def _read(self, data: bytes) -> list[Message]:
+        messages: list[Message] = []
+        rest = self._read_whole(data, messages) if self._parser is None else 0
+        if rest < len(data) and self._end is None:
+            self._parse(data[rest:] if rest else data, messages)
+        return messages
 
     def _read_whole(self, data: bytes, messages: list[Message]) -> int:
         """Read the whole and plain frames at the start of ``data``; return where they end."""
@@ -177,16 +199,23 @@ class WebSocketSession:
         for frame in parser.events_received():
             assert isinstance(frame, Frame)  # the parser was never in an opening handshake
             self._take_frame(frame, messages)
-            if self.closed:
+            if self._end is not None:
                 break
-        self._out += b"".join(parser.data_to_send())
-        if self.closed:
-            self._parser = None
-        elif parser.parser_exc is not None:
-            self._fault(parser.parser_exc, parser.close_sent)
+        if self._end is None and parser.parser_exc is not None:
+            self._end = _fault(parser.parser_exc, parser.close_sent)
+        self._sort(parser)
+
+    def _sort(self, parser: Parser) -> None:
+        """Send pongs now and a close frame at the end, and drop a parser that stands still."""
+        writes = [data for data in parser.data_to_send() if data is not SEND_EOF]
+        if self._end is not None:
+            self._parser = self._fragments = None
+            if writes and writes[-1][0] == CLOSE:
+                self._last = writes.pop()
         elif parser.between_messages:
             give_back(parser, self.limits.message_size, bool(self.deflate))
             self._parser = None
+        self._out += b"".join(writes)
 
     def _hold_parser(self) -> Parser:
         if self._parser is None:
@@ -197,7 +226,7 @@ class WebSocketSession:
         opcode = frame.opcode
         if opcode is Opcode.CLOSE:
             close = Close.parse(bytes(frame.data))
-            self._end(close.code, close.reason, None)
+            self._end = _End(close.code, close.reason, None)
         elif opcode is Opcode.PING or opcode is Opcode.PONG or self._closing:
             return
         elif frame.fin and opcode is not Opcode.CONT:
@@ -215,7 +244,7 @@ class WebSocketSession:
 
     def _deliver(self, text: bool, data: bytes, messages: list[Message]) -> bool:
         if text and not data.isascii() and not _is_utf8(data):
-            self._out = self.fail(MalformedInput("a text message is not valid UTF-8", reason="bad_utf8"))
+            self._give_up(MalformedInput("a text message is not valid UTF-8", reason="bad_utf8"))
             return False
         messages.append(Message(text, data))
         return True
@@ -224,19 +253,28 @@ class WebSocketSession:
     def _closing(self) -> bool:
         return self._parser is not None and self._parser.state is not State.OPEN
 
-    def _fault(self, why: Exception, sent: Close | None) -> None:
-        code, reason = (sent.code, sent.reason) if sent is not None else (1002, str(why))
-        error: ClientError
-        if isinstance(why, PayloadTooBig):
-            error = TooLarge(f"WebSocket {why}")
-        else:
-            error = MalformedInput(f"WebSocket: {why}")
-        self._end(code, reason, error)
+    def _give_up(self, error: EventdError) -> None:
+        """End for a fault that the parser does not know."""
+        parser = self._hold_parser()
+        parser.fail(error.close_code, _short(error.message))
+        self._end = _End(error.close_code, error.message, error)
+        self._sort(parser)
 
-    def _end(self, code: int, reason: str, error: EventdError | None) -> None:
+    def _finish(self, end: _End) -> None:
         self.closed = True
-        self.close_code, self.close_reason, self.error = code, reason, error
-        self._parser = self._fragments = None
+        self.close_code, self.close_reason = end.code, end.reason
+        if end.error is not None:
+            raise end.error
+
+
+def _fault(why: Exception, sent: Close | None) -> _End:
+    """What the parser stumbled over, in our words."""
+    error: ClientError
+    if isinstance(why, PayloadTooBig):
+        error = TooLarge(f"WebSocket: {why}")
+    else:
+        error = MalformedInput(f"WebSocket: {why}")
+    return _End(sent.code if sent is not None else 1002, str(why), error)
 
 
 def _is_utf8(data: bytes) -> bool:
