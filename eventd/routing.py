@@ -67,6 +67,7 @@ class Router(Generic[T]):
         """Take back what ``add`` did with the same arguments; nothing happens where it did not."""
         entries = self._entries(pattern)
         entries[:] = [entry for entry in entries if entry[1] is not subscriber]
+        self._prune(self._root, pattern.split("."))
         self._remembered.clear()
 
     def match(self, type: str) -> tuple[T, ...]:
@@ -81,6 +82,13 @@ class Router(Generic[T]):
                 return node.rest
             node = node.children.setdefault(token, _Node())
         return node.here
+
+    def _prune(self, node: _Node[T], tokens: list[str]) -> bool:
+        """Drop the places on the way to a pattern that hold nothing any more; tell whether this one does."""
+        child = node.children.get(tokens[0]) if tokens else None
+        if child is not None and self._prune(child, tokens[1:]):
+            del node.children[tokens[0]]
+        return not (node.children or node.here or node.rest)
 
     def _find(self, type: str) -> tuple[T, ...]:
         entries: dict[int, T] = {}
