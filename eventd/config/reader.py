@@ -33,7 +33,7 @@ from .settings_network import DEFAULT_BIND
 from .settings_plugins import HANDLER
 from .table import Section, Setting
 
-__all__ = ["load", "read_all"]
+__all__ = ["examine", "load", "read_all"]
 
 
 def load(
@@ -45,11 +45,21 @@ def load(
 
     :raises ConfigurationError: with all that is wrong.
     """
+    configuration, faults = examine(files, conf_dir, overrides)
+    if faults:
+        raise ConfigurationError(faults)
+    return configuration
+
+
+def examine(
+    files: Iterable[str | Path] = (),
+    conf_dir: str | Path | None = None,
+    overrides: Iterable[str] = (),
+) -> tuple[Configuration, list[Fault]]:
+    """The same, but what is wrong is returned; the default stands for a value that is wrong."""
     merged = read_all(files, conf_dir, overrides)
     configuration = _Reader(merged).configuration()
-    if merged.faults:
-        raise ConfigurationError(_in_order(merged.faults))
-    return configuration
+    return configuration, _in_order(merged.faults)
 
 
 def read_all(files: Iterable[str | Path], conf_dir: str | Path | None, overrides: Iterable[str]) -> Merged:

@@ -1,0 +1,90 @@
+"""``eventd status``: how the daemon is, as tables or as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from eventd.cli.connection import DaemonConnection
+from eventd.cli.options import Settings, configured
+
+__all__ = ["command"]
+
+_LISTENER = ("name", "protocol", "address", "connections", "received")
+_CONSUMER = ("name", "state", "settled", "dead", "pending", "retries", "cursor")
+_SOURCE = ("name", "state", "emitted", "restarts")
+_FAILED = ("name", "error")
+_UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
+
+
+@click.command("status")
+@configured
+@click.option("--json", "as_json", is_flag=True, help="Print what the daemon answers, in JSON.")
+def command(settings: Settings, as_json: bool) -> None:
+    """Tell how the daemon is: its listeners, its books, its journal and its plugins.
+
+    \b
+    Examples:
+      eventd status
+      eventd status --json | jq .events
+    """
+    status = DaemonConnection(settings.load().eventd.run_dir).get("/api/v1/status")
+    if as_json:
+        click.echo(json.dumps(status, indent=2, ensure_ascii=False))
+    else:
+        _print(status)
+
+
+def _print(status: dict[str, Any]) -> None:
+    # Slow to import, and JSON needs none of it.
+    from eventd.cli.tables import console, print_table
+
+    out = console()
+    out.print(_head(status))
+    for reason in status.get("reasons", []):
+        out.print(f"  {reason}")
+    listeners, consumers = status.get("listeners", []), status.get("consumers", [])
+    if listeners:
+        print_table(out, "Listeners", _LISTENER, _rows(listeners, _LISTENER))
+    print_table(out, "Books", ("events", "number"), _books(status))
+    if consumers:
+        print_table(out, "Consumers", _CONSUMER, _rows(consumers, _CONSUMER))
+    if sources := status.get("sources"):
+        print_table(out, "Sources", _SOURCE, _rows(sources, _SOURCE))
+    if failed := status.get("plugins_failed"):
+        print_table(out, "Plugins that failed", _FAILED, _rows(failed, _FAILED))
+
+
+def _head(status: dict[str, Any]) -> str:
+    state = "ready" if status.get("ready") else "not ready"
+    return f"eventd {status.get('version')} on {status.get('node')}: {state}, up {_duration(status.get('uptime', 0))}"
+
+
+def _books(status: dict[str, Any]) -> list[tuple[str, object]]:
+    events, journal, hub = (status.get(part, {}) for part in ("events", "journal", "hub"))
+    rows: list[tuple[str, object]] = [
+        (name, events[name]) for name in ("received", "accepted", "pending") if name in events
+    ]
+    rows += [(f"rejected: {reason}", number) for reason, number in events.get("rejected", {}).items()]
+    rows += [(f"fault: {reason}", number) for reason, number in events.get("faults", {}).items()]
+    rows += [(f"journal {name}", journal[name]) for name in ("first", "end", "bytes", "dead") if name in journal]
+    if journal.get("problem"):
+        rows.append(("journal problem", journal["problem"]))
+    if "lag" in hub:
+        rows.append(("hub lag", f"{hub['lag'] * 1000:.1f} ms"))
+    return rows
+
+
+def _rows(items: list[dict[str, Any]], columns: tuple[str, ...]) -> list[list[object]]:
+    return [[item.get(column) for column in columns] for item in items]
+
+
+def _duration(seconds: float) -> str:
+    left, parts = int(seconds), []
+    for size, unit in _UNITS:
+        count, left = divmod(left, size)
+        if count:
+            parts.append(f"{count}{unit}")
+    return " ".join(parts[:2]) or "0s"
