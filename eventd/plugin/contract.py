@@ -22,13 +22,12 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NewType, Protocol
+from typing import Any, ClassVar, NewType, Protocol
 
 from eventd.event import UNSET, AttributeValue, Batch, Event
 
-if TYPE_CHECKING:
-    # Only the names: a plugin gets requests from a door and gives responses to it.
-    from eventd.protocol.messages import Request, Response
+# The two data classes of a webhook's conversation; no protocol comes with them.
+from eventd.protocol.messages import Request, Response
 
 __all__ = [
     "Batch",
@@ -37,6 +36,8 @@ __all__ = [
     "Handler",
     "Logger",
     "Reject",
+    "Request",
+    "Response",
     "Retry",
     "Source",
     "StateDirectory",

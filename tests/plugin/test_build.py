@@ -51,7 +51,7 @@ def test_a_directory_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     found = registry(tmp_path, entry("handlers", "archive", "Archive"))
     (tmp_path / "plugins").write_text("in the way")
 
-    with pytest.raises(PluginError, match="handler:archive: its directory .* cannot be made"):
+    with pytest.raises(PluginError, match=r"handler:archive: its directory .* cannot be made"):
         build(found.handlers["archive"], found.injector, found.configuration, {})
 
 

@@ -90,12 +90,12 @@ def test_services_that_want_each_other_are_told(injector: Injector) -> None:
     injector.register(samples.Left, left)
     injector.register(samples.Right, right)
 
-    with pytest.raises(PluginError, match="Left → Right → Left|Right → Left → Right"):
+    with pytest.raises(PluginError, match=r"Left → Right → Left|Right → Left → Right"):
         left()
 
 
 def test_the_hint_names_what_there_is() -> None:
     def want(it: int) -> None: ...
 
-    with pytest.raises(PluginError, match="wants int, which nobody provides .it can have Clock, Logger"):
+    with pytest.raises(PluginError, match=r"wants int, which nobody provides .it can have Clock, Logger"):
         Injector().check(None, want, 0, [samples.Logger, samples.Clock])

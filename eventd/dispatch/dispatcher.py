@@ -1,0 +1,112 @@
+"""Starts a consumer for each handler and event type, and tells how they are.
+
+Sources and webhooks stand at the front of the daemon and are started and stopped with
+its doors; the dispatcher only makes them, so that they share one way in.
+"""
+
+from __future__ import annotations
+
+import logging
+
+from eventd.dispatch.commits import Commits, Cursors
+from eventd.dispatch.consumer import Consumer, ConsumerStatus
+from eventd.dispatch.emitter import Collector, Deliver, Submit, source_of
+from eventd.dispatch.feed import Feed
+from eventd.dispatch.follow import place
+from eventd.dispatch.sources import Sources
+from eventd.dispatch.webhooks import Webhooks
+from eventd.dispatch.work import Observe, Work
+from eventd.green import Bridge, Group, Hub
+from eventd.journal import Journal
+from eventd.plugin.loaded import Loaded
+from eventd.plugin.registry import Registry
+
+__all__ = ["Dispatcher"]
+
+log = logging.getLogger(__name__)
+
+
+def _unobserved(consumer: str, seconds: float) -> None:
+    """Where nobody asks how long calls take."""
+
+
+class Dispatcher:
+    """All consumers of the daemon.
+
+    :param submit: the front door, for what sources and webhooks emit.
+    :param observe: told how long each call of a handler took.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        registry: Registry,
+        hub: Hub,
+        bridge: Bridge,
+        submit: Submit,
+        observe: Observe = _unobserved,
+    ) -> None:
+        deliver = Deliver(submit, bridge)
+        self.sources = Sources(registry, deliver, bridge)
+        self.webhooks = Webhooks(registry, deliver, bridge)
+        self._journal = journal
+        self._registry = registry
+        self._bridge = bridge
+        self._observe = observe
+        self._group = Group("dispatch")
+        self._feeds = Group("feed")
+        self._cursors = Cursors(journal.submit, hub)
+        self._feed = Feed(journal, journal.end)
+        self.consumers: list[Consumer] = []
+
+    def start(self) -> None:
+        """Start all consumers where their cursors are; returns at once.
+
+        Where a new consumer starts is written down first, before any event can come in.
+        """
+        executed = [loaded for loaded in self._registry.event_types.values() if hasattr(loaded.subject, "execute")]
+        for loaded in [*executed, *self._registry.handlers.values()]:
+            self.consumers.append(self._consumer(loaded))
+        self._cursors.flush()
+        self._feeds.spawn("feed", self._feed.run)
+        for consumer in self.consumers:
+            self._group.spawn(consumer.name, consumer.run)
+
+    def stop(self, timeout: float) -> bool:
+        """Let each consumer finish what is in its hands, and write their places; whether all of it was in time."""
+        for consumer in self.consumers:
+            consumer.stop()
+        in_time = self._group.stop(timeout)
+        self._feeds.kill()
+        self._registry.injector.close()
+        return self._cursors.stop(timeout) and in_time
+
+    def status(self) -> list[ConsumerStatus]:
+        """How each consumer is now."""
+        return [consumer.status() for consumer in self.consumers]
+
+    @property
+    def emitted(self) -> int:
+        """Events that handlers and event types emitted and that are durable."""
+        return sum(consumer.emitted for consumer in self.consumers)
+
+    def _consumer(self, loaded: Loaded) -> Consumer:
+        registry = self._registry
+        collector = Collector(source_of(registry.configuration.eventd.node, loaded.full_name), registry.schemas)
+        return Consumer(
+            Work(loaded, registry, self._bridge, collector, self._observe),
+            self._journal,
+            self._feed,
+            lambda wait: Commits(loaded.full_name, self._journal.submit, self._cursors, wait),
+            registry.types,
+            self._position(loaded),
+        )
+
+    def _position(self, loaded: Loaded) -> int:
+        """Where the consumer goes on, or starts where it is new."""
+        known = self._journal.cursors.get(loaded.full_name)
+        if known is not None:
+            return known
+        position = place(self._journal, loaded.options.start)
+        self._cursors.move(loaded.full_name, position)
+        return position

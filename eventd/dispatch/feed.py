@@ -1,0 +1,93 @@
+"""Reads the journal's tail once for all consumers, and wakes those who want what came.
+
+A consumer that has handled everything is parked here: events of types that it does not
+want cost it nothing, however many consumers there are. One that lags reads on its own
+and is not parked before it has caught up.
+"""
+
+from __future__ import annotations
+
+from eventd.event import Block
+from eventd.green import Signal
+from eventd.journal import Journal
+from eventd.routing import Router
+
+__all__ = ["Feed", "Parked"]
+
+
+class Parked:
+    """A consumer's bed: how far it is, and what wakes it."""
+
+    def __init__(self, position: int) -> None:
+        #: The first offset that it has not handled or passed over.
+        self.position = position
+        #: Events that it did not want.
+        self.passed = 0
+        self.parked = False
+        self._signal = Signal()
+
+    def park(self, feed: Feed, timeout: float | None = None) -> bool:
+        """Wait for an event that it wants; false when time is over or it was only called.
+
+        While it sleeps, its position is that of the feed.
+        """
+        self._signal.clear()
+        self.parked = True
+        called = self._signal.wait(timeout)
+        if self.parked:
+            self.parked = False
+            self.pass_to(feed.offset)
+            return False
+        return called
+
+    def wake(self, offset: int) -> None:
+        """An event at ``offset`` or behind it is wanted, none between here and there is."""
+        if self.parked:
+            self.parked = False
+            self.pass_to(offset)
+            self._signal.set()
+
+    def call(self) -> None:
+        """Have it look up, whether there is something or not."""
+        self._signal.set()
+
+    def pass_to(self, offset: int) -> None:
+        """Count what lies before ``offset`` as not wanted."""
+        if offset > self.position:
+            self.passed += offset - self.position
+            self.position = offset
+
+
+class Feed:
+    """Follows the journal from ``offset`` on."""
+
+    def __init__(self, journal: Journal, offset: int) -> None:
+        self._journal = journal
+        self._router: Router[Parked] = Router()
+        self._everyone: list[Parked] = []
+        self.offset = offset
+
+    def subscribe(self, patterns: tuple[str, ...], bed: Parked) -> None:
+        """Wake ``bed`` for events of types that the patterns match."""
+        for pattern in patterns:
+            self._router.add(pattern, bed)
+        self._everyone.append(bed)
+
+    def run(self) -> None:
+        """Route what comes, for ever."""
+        while True:
+            self._journal.wait(self.offset)
+            end = self._journal.end
+            for block in self._journal.read(self.offset):
+                self._route(block)
+            # Rows that were set aside leave a gap; nobody waits for them.
+            self.offset = max(self.offset, end)
+
+    def _route(self, block: Block) -> None:
+        if not block.types:
+            for bed in self._everyone:
+                bed.wake(max(block.first, self.offset))
+        for type in block.types:
+            for bed in self._router.match(type):
+                bed.wake(max(block.first, self.offset))
+        self.offset = block.end

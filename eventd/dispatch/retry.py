@@ -1,0 +1,38 @@
+"""When to try again, and when to give up."""
+
+from __future__ import annotations
+
+import random
+from typing import NamedTuple
+
+from eventd.plugin.contract import Reject, Retry
+
+__all__ = ["Policy"]
+
+#: Doublings after which a pause is the longest there can be; keeps the power of two small.
+MOST_DOUBLINGS = 32
+
+
+class Policy(NamedTuple):
+    """How often something is tried, and the pauses in seconds: doubling from ``first`` to ``most``."""
+
+    attempts: int
+    first: float
+    most: float
+
+    def exhausted(self, attempts: int) -> bool:
+        """Whether there is no further attempt after this many; never where ``attempts`` is 0."""
+        return 0 < self.attempts <= attempts
+
+    def pause(self, attempts: int, error: BaseException) -> float | None:
+        """Seconds until the next attempt after this many, the last of which raised ``error``; ``None`` to give up."""
+        if isinstance(error, Reject) or self.exhausted(attempts):
+            return None
+        if isinstance(error, Retry) and error.after is not None:
+            return max(0.0, error.after)
+        return self.backoff(attempts)
+
+    def backoff(self, attempts: int) -> float:
+        """Seconds to pause: between half and all of the doubled pause, so that many do not come back at once."""
+        longest = min(self.most, self.first * 2 ** min(attempts - 1, MOST_DOUBLINGS))
+        return longest * random.uniform(0.5, 1.0)

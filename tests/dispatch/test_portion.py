@@ -1,0 +1,155 @@
+"""Portions are cut out of blocks: nothing lost, nothing twice, nothing that is not wanted."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventd.dispatch.portion import Backlog, Portion
+from eventd.event import Block, Event
+from tests.dispatch.support import block_of, draft, forward_block, numbered
+
+
+def everything(type: str) -> bool:
+    return True
+
+
+def only_a(type: str) -> bool:
+    return type == "a"
+
+
+def cut(backlog: Backlog, most: int) -> Portion:
+    portion = backlog.cut(most)
+    assert portion is not None
+    return portion
+
+
+def test_small_blocks_are_put_together() -> None:
+    backlog = Backlog(everything, {})
+    for first in range(3):
+        backlog.add(block_of(first, numbered("a", [first])), 0)
+
+    portion = cut(backlog, 1000)
+
+    assert (portion.count, portion.end) == (3, 3)
+    assert [event.data for event in portion.load()] == [{"n": 0}, {"n": 1}, {"n": 2}]
+    assert backlog.cut(1000) is None
+
+
+def test_a_large_block_is_handed_out_in_parts_and_decoded_once() -> None:
+    backlog = Backlog(everything, {})
+    backlog.add(forward_block(10, "a", [{"n": n} for n in range(5)]), 0)
+
+    first, second, third = (cut(backlog, 2) for _ in range(3))
+
+    assert [part.end for part in (first, second, third)] == [12, 14, 15]
+    assert [event.offset for part in (first, second, third) for event in part.load()] == [10, 11, 12, 13, 14]
+    assert first.load()[0] is first.load()[0]
+
+
+def test_a_block_is_entered_in_its_middle() -> None:
+    backlog = Backlog(everything, {})
+    backlog.add(forward_block(10, "a", [{"n": n} for n in range(5)]), 13)
+
+    portion = cut(backlog, 10)
+
+    assert [event.offset for event in portion.load()] == [13, 14]
+    assert portion.offset(0) == 13
+
+
+def test_blocks_of_other_types_are_passed_without_decoding() -> None:
+    backlog = Backlog(only_a, {})
+    unreadable = forward_block(0, "b", [{"n": 1}])
+    unreadable.body = b"\xc1"
+    backlog.add(unreadable, 0)
+    backlog.add(forward_block(1, "a", [{"n": 2}]), 0)
+
+    portion = cut(backlog, 10)
+
+    assert (portion.count, portion.end) == (1, 2)
+
+
+def test_a_portion_of_nothing_wanted_still_has_an_end() -> None:
+    backlog = Backlog(only_a, {})
+    backlog.add(forward_block(0, "b", [{}, {}]), 0)
+
+    portion = cut(backlog, 10)
+
+    assert (portion.count, portion.end, backlog.count) == (0, 2, 0)
+
+
+def test_what_is_wanted_is_picked_out_of_a_mixed_block() -> None:
+    backlog = Backlog(only_a, {})
+    mixed = block_of(5, draft(Event("b", 0), Event("a", 1), Event("b", 2), Event("a", 3), Event("b", 4)))
+    backlog.add(mixed, 0)
+
+    first, second = cut(backlog, 1), cut(backlog, 1)
+
+    assert [event.data for event in first.load()] == [1]
+    assert first.end == 8
+    assert (second.offset(0), second.end) == (8, 10)
+
+
+def test_types_that_are_not_listed_are_looked_up_event_by_event() -> None:
+    backlog = Backlog(only_a, {})
+    unlisted = block_of(0, draft(Event("b", 0), Event("a", 1)))
+    unlisted.types = ()
+    backlog.add(unlisted, 0)
+
+    assert [event.data for event in cut(backlog, 10).load()] == [1]
+
+
+def test_an_event_is_never_handed_out_twice_by_event() -> None:
+    backlog = Backlog(everything, {})
+    backlog.add(forward_block(0, "a", [{"n": 0}, {"n": 1}]), 0)
+    portion = cut(backlog, 10)
+    spoilt = portion.load()[1]
+    spoilt.data.clear()
+
+    again = portion.event(1)
+    again.data.clear()
+
+    assert portion.event(1).data == {"n": 1}
+    assert portion.reload()[1].data == {"n": 1}
+
+
+def test_clear_forgets() -> None:
+    backlog = Backlog(everything, {})
+    backlog.add(forward_block(0, "a", [{}]), 0)
+
+    backlog.clear()
+
+    assert backlog.cut(1) is None
+    assert backlog.count == 0
+
+
+BLOCKS = st.lists(st.lists(st.sampled_from(["a", "b"]), min_size=1, max_size=6), min_size=1, max_size=8)
+
+
+@given(BLOCKS, st.integers(1, 9), st.data())
+def test_every_wanted_event_is_handed_out_once_in_order(
+    layout: list[list[str]], most: int, data: st.DataObject
+) -> None:
+    blocks: list[Block] = []
+    for types in layout:
+        first = blocks[-1].end if blocks else 0
+        blocks.append(block_of(first, draft(*(Event(type, first + place) for place, type in enumerate(types)))))
+    start = data.draw(st.integers(0, blocks[0].count - 1))
+    backlog = Backlog(only_a, {})
+    for block in blocks:
+        backlog.add(block, start)
+
+    seen, position = [], start
+    while (portion := backlog.cut(most)) is not None:
+        events = portion.load()
+        assert len(events) == portion.count <= most
+        assert portion.end > position
+        assert [portion.offset(index) for index in range(portion.count)] == [event.offset for event in events]
+        assert all(position <= event.offset < portion.end for event in events)
+        seen += [event.data for event in events]
+        position = portion.end
+
+    wanted = [offset for offset, type in enumerate(type for types in layout for type in types) if type == "a"]
+    assert seen == [offset for offset in wanted if offset >= start]
+    assert position == blocks[-1].end
+    assert backlog.count == 0
