@@ -83,7 +83,7 @@ def check_one(name: str, value: object) -> None:
 def too_deep(value: object) -> bool:
     """Whether a decoded payload is nested deeper than ``DEEPEST`` levels."""
     level = [value]
-    for _ in range(DEEPEST + 1):
+    for _ in range(DEEPEST):
         level = [child for container in level for child in _children(container)]
         if not level:
             return False
