@@ -1,0 +1,331 @@
+"""One connected socket, read and written by green threads.
+
+Reading belongs to one green thread, the owner; anyone on the hub may write. Writes are
+gathered and sent once a pass. While nobody is in ``recv``, nothing is read: the kernel's
+buffer fills and the peer is held back. An idle stream has no buffer and no timer; deadlines
+are a ``Sweeper``'s work. It knows no protocol.
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+import socket
+from collections.abc import Callable
+
+from eventd.green.engine import getcurrent, greenlet
+from eventd.green.hub import Hub, hub
+from eventd.green.waiting import Signal, sleep
+from eventd.green.watch import WRITABLE, Watch
+
+__all__ = ["READ_SIZE", "WRITE_LIMIT", "Stream", "peer_name"]
+
+log = logging.getLogger(__name__)
+
+#: Bytes taken in one read: most messages that wait come with one system call.
+READ_SIZE = 262_144
+#: Unsent bytes above which the peer is called slow.
+WRITE_LIMIT = 8 * 1024 * 1024
+#: Reads that filled the buffer, after which others have their turn.
+MOST_READS = 4
+#: What may be reported besides readiness to write: data, the end, an error.
+_INPUT = ~select.EPOLLOUT
+
+# Every read on the hub goes through this one buffer: only what came is ever allocated.
+_scratch = bytearray(READ_SIZE)
+_view = memoryview(_scratch)
+
+
+class Stream:
+    """A connected, non-blocking stdlib socket, TCP or unix.
+
+    :param read_size: at most this many bytes from one ``recv``.
+    :param write_limit: ``over`` is called when more bytes than this wait to be sent.
+    """
+
+    __slots__ = (
+        "_ended", "_full_reads", "_head", "_hub", "_limit", "_maybe_more", "_queue", "_queued", "_read_size",
+        "_reader", "_scheduled", "_socket", "_watch", "_written", "broken", "last_read", "over",
+    )  # fmt: skip
+
+    def __init__(self, sock: socket.socket, *, read_size: int = READ_SIZE, write_limit: int = WRITE_LIMIT) -> None:
+        sock.setblocking(False)
+        self._hub: Hub = hub()
+        self._socket = sock
+        self._watch: Watch | None = None
+        self._read_size = min(read_size, READ_SIZE)
+        self._limit = write_limit
+        #: Called, each time a write finds more than ``write_limit`` bytes unsent.
+        self.over: Callable[[], None] | None = None
+        #: When bytes came last, on the clock of ``time.monotonic``; at first, when it was made.
+        self.last_read = self._hub.now
+        #: Nothing can be sent any more.
+        self.broken = False
+        self._reader: greenlet | None = None
+        self._ended = False
+        self._maybe_more = True
+        self._full_reads = 0
+        self._head: bytes | memoryview = b""
+        self._queue: list[bytes] | None = None
+        self._queued = 0
+        self._scheduled = False
+        self._written: Signal | None = None
+
+    # What it is.
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed, aborted or lost: what is written is thrown away."""
+        return self.broken
+
+    @property
+    def waiting(self) -> bool:
+        """Whether its owner waits for bytes."""
+        return self._reader is not None
+
+    @property
+    def buffered(self) -> int:
+        """Bytes written and not yet sent."""
+        return self._queued + len(self._head)
+
+    @property
+    def peer(self) -> str:
+        """The other side's address, as text."""
+        return peer_name(self._socket)
+
+    def fileno(self) -> int:
+        """The descriptor, -1 when closed."""
+        return self._socket.fileno()
+
+    # Reading.
+
+    def recv(self) -> bytes:
+        """Wait for bytes and return them; ``b""`` at the end, after a reset and after ``abort``."""
+        return self._take()
+
+    def _take(self) -> bytes:
+        while not self._ended:
+            if not self._maybe_more:
+                self._await_readable()
+                # Woken by a byte, or because it is over.
+                self._maybe_more = True
+            elif (data := self._read()) is not None:
+                return data
+        return b""
+
+    def _read(self) -> bytes | None:
+        try:
+            count = self._socket.recv_into(_scratch, self._read_size)
+        except BlockingIOError:
+            self._maybe_more = False
+            return None
+        except OSError:
+            self._ended = True
+            return b""
+        if not count:
+            self._ended = True
+            return b""
+        data = bytes(_view[:count])
+        self.last_read = self._hub.now
+        if count == self._read_size:
+            self._after_full_read()
+        else:
+            # The kernel had no more a moment ago; epoll tells when it has.
+            self._maybe_more = False
+            self._full_reads = 0
+        return data
+
+    def _after_full_read(self) -> None:
+        self._maybe_more = True
+        self._full_reads += 1
+        if self._full_reads >= MOST_READS:
+            self._full_reads = 0
+            sleep(0)
+
+    def _await_readable(self) -> None:
+        if self._reader is not None:
+            raise RuntimeError("two green threads read from one stream")
+        current = getcurrent()
+        watch = self._armed()
+        watch.label = getattr(current, "name", None)
+        self._reader = current
+        try:
+            self._hub.park()
+        finally:
+            self._reader = None
+
+    def _armed(self) -> Watch:
+        watch = self._watch
+        if watch is None:
+            watch = self._watch = self._hub.watch(self._socket.fileno(), self._ready, True, bool(self._head))
+        else:
+            watch.want(True, bool(self._head))
+        return watch
+
+    def _ready(self, events: int) -> None:
+        if events & WRITABLE and self._head:
+            self._flush()
+        if not events & _INPUT:
+            return
+        reader = self._reader
+        if reader is not None:
+            reader.switch()
+        elif self._watch is not None:
+            # Nobody takes it now: be told again when somebody does.
+            self._maybe_more = True
+            self._watch.want(False, bool(self._head))
+
+    # Writing.
+
+    def write(self, data: bytes) -> None:
+        """Send ``data`` at the end of this pass, together with all else that was written by then."""
+        if self.broken or not data:
+            return
+        if self._queue is None:
+            self._queue = [data]
+        else:
+            self._queue.append(data)
+        self._queued += len(data)
+        if not self._scheduled and not self._head:
+            self._scheduled = True
+            self._hub.call_soon(self._flush)
+        if self._queued > self._limit or (self._head and self.buffered > self._limit):
+            self._tell_over()
+
+    def drain(self, timeout: float | None = None) -> bool:
+        """Wait until all is sent; false when it was not within ``timeout`` seconds, or cannot be."""
+        while self.buffered and not self.broken:
+            if self._written is None:
+                self._written = Signal()
+            if not self._written.wait(timeout):
+                return False
+        return not self.buffered and not self.broken
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        if self.broken:
+            return
+        if not self._head and not self._gather():
+            return
+        try:
+            sent = self._socket.send(self._head)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self._lose()
+            return
+        self._head = memoryview(self._head)[sent:] if sent < len(self._head) else b""
+        if self._head or self._queue:
+            self._write_later()
+        else:
+            self._all_sent()
+
+    def _gather(self) -> bool:
+        queue, self._queue = self._queue, None
+        self._queued = 0
+        if queue:
+            self._head = queue[0] if len(queue) == 1 else b"".join(queue)
+        return bool(queue)
+
+    def _write_later(self) -> None:
+        if not self._head:
+            self._gather()
+        if self._watch is None:
+            self._watch = self._hub.watch(self._socket.fileno(), self._ready, False, True)
+        else:
+            self._watch.want(self._watch.readable, True)
+
+    def _all_sent(self) -> None:
+        if self._watch is not None:
+            self._watch.want(self._watch.readable, False)
+        self._wake_drain()
+
+    def _tell_over(self) -> None:
+        if self.over is not None:
+            self.over()
+
+    # Ending.
+
+    def end_input(self) -> None:
+        """Read no more: the owner's ``recv`` returns ``b""``. What is written is still sent."""
+        self._ended = True
+        self._hub.call_soon(self._wake_reader)
+
+    def abort(self) -> None:
+        """Cut the connection, from any green thread or callback: the owner's ``recv`` returns ``b""``.
+
+        The owner still has to ``close``.
+        """
+        if not self.broken:
+            try:
+                self._socket.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                # Reset or closed already: there is nobody to tell.
+                log.debug("abort of a connection that is gone")
+            self._lose()
+
+    def close(self) -> None:
+        """Send what can be sent without waiting, and close. Only the owner calls it."""
+        if self._socket.fileno() < 0:
+            return
+        if self.buffered:
+            self._flush()
+        self._lose()
+        if self._watch is not None:
+            self._watch.close()
+            self._watch = None
+        self._socket.close()
+
+    def linger(self, timeout: float) -> None:
+        """End the output and throw away the input until the peer closes, at most ``timeout`` seconds.
+
+        For an answer to a peer that is still sending: closing at once would reset the
+        connection, and the peer might never read the answer.
+        """
+        self.drain(timeout)
+        try:
+            self._socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
+        timer = self._hub.call_later(timeout, self.abort)
+        try:
+            while self._take():
+                pass
+        finally:
+            timer.cancel()
+
+    def _release(self) -> socket.socket:
+        """Give the socket away."""
+        if self._watch is not None:
+            self._watch.close()
+        self.broken = self._ended = True
+        return self._socket
+
+    def _lose(self) -> None:
+        self.broken = self._ended = True
+        self._queue, self._queued, self._head = None, 0, b""
+        if self._watch is not None:
+            self._watch.want(False, False)
+        self._wake_drain()
+        if self._reader is not None:
+            self._hub.call_soon(self._wake_reader)
+
+    def _wake_reader(self) -> None:
+        if self._reader is not None:
+            self._reader.switch()
+
+    def _wake_drain(self) -> None:
+        if self._written is not None:
+            self._written.set()
+            self._written = None
+
+
+def peer_name(sock: socket.socket) -> str:
+    """The other side's address as text; ``unix`` for a unix socket, ``gone`` when there is none."""
+    try:
+        name = sock.getpeername()
+    except OSError:
+        return "gone"
+    if not isinstance(name, tuple):
+        return "unix"
+    return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"
