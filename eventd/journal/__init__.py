@@ -1,0 +1,17 @@
+"""The durable log: events, cursors and dead letters in one SQLite database (docs/journal.md).
+
+    journal       the hub's face: submit, read, wait
+    unit          what is committed at once
+    writer        the native thread that commits
+    housekeeping  what it does between two commits: retention, checkpoint
+    reader        blocks from the database, past what is damaged
+    tail          the newest blocks, in memory
+    opening       opens the files, whatever state they are in
+    connection, schema, record   SQLite's settings, the tables, a row and its checksum
+"""
+
+from .connection import JournalOptions
+from .journal import Journal
+from .unit import Committed, DeadLetter, Done, Unit
+
+__all__ = ["Committed", "DeadLetter", "Done", "Journal", "JournalOptions", "Unit"]
