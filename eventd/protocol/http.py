@@ -50,7 +50,7 @@ class HTTPSession:
     :param client: the peer's address, put into each request.
     """
 
-    __slots__ = ("_body", "_connection", "_out", "_refused", "_request", "busy", "client", "limits")
+    __slots__ = ("_bare", "_body", "_connection", "_out", "_refused", "_request", "busy", "client", "limits")
 
     def __init__(self, limits: Limits, *, client: str | None = None) -> None:
         self.limits = limits
@@ -60,6 +60,8 @@ class HTTPSession:
         self._connection: h11.Connection | None = None
         self._request: Request | None = None
         self._body: bytearray | None = None
+        #: The answer has a head only, since the request was HEAD.
+        self._bare = False
         self._refused = False
         self._out = b""
 
@@ -135,7 +137,7 @@ class HTTPSession:
 
     def chunk(self, data: bytes) -> bytes:
         """A part of the body."""
-        return self._send(h11.Data(data=data)) if data else b""
+        return self._send(h11.Data(data=data)) if data and not self._bare else b""
 
     def end(self) -> bytes:
         """The end of the body; the connection is ready for the next request."""
@@ -195,7 +197,7 @@ class HTTPSession:
 
     def _finish(self, request: Request) -> Request:
         body, self._body, self._request = bytes(self._body or b""), None, None
-        self.busy = True
+        self.busy, self._bare = True, request.method == "HEAD"
         coding = ", ".join(value for name, value in request.headers if name == "content-encoding").strip().lower()
         if coding and coding != "identity":
             body = _inflated(coding, body, self.limits)
