@@ -37,9 +37,9 @@ SAVED_EVERY = 5.0
 class ConsumerStatus(msgspec.Struct):
     """A consumer at one instant.
 
-    Of the events since the daemon started or the consumer's cursor, whichever is
-    older, each one is in exactly one of ``settled``, ``dead``, ``passed`` (of a type
-    that it does not want, or gone from the journal) and ``pending``.
+    Each event of the journal from ``since`` on, where its cursor was when the daemon
+    started, is in exactly one of ``settled``, ``dead``, ``passed`` (of a type that it
+    does not want, or gone from the journal) and ``pending``.
     """
 
     name: str
@@ -49,6 +49,7 @@ class ConsumerStatus(msgspec.Struct):
     settled: int
     dead: int
     passed: int
+    since: int
     retries: int
     state: str
 
@@ -128,6 +129,7 @@ class Consumer:
             settled=self._settled,
             dead=self._dead,
             passed=passed,
+            since=self._started_at,
             retries=self._handling.retries if self._handling else 0,
             state="retrying" if self._handling and self._handling.waiting else self.state,
         )
@@ -172,6 +174,8 @@ class Consumer:
         self._save()
         self._bed.park(self._feed, SAVED_EVERY)
         self._read_to = max(self._read_to, self._bed.position)
+        if self._handling is not None:
+            self._handling.breathe.reset()
 
     def _read(self) -> bool:
         """Put what the journal has next into the backlog; false where it has nothing."""

@@ -7,12 +7,19 @@ and is not parked before it has caught up.
 
 from __future__ import annotations
 
+import logging
+
 from eventd.event import Block
-from eventd.green import Signal
+from eventd.green import Signal, sleep
 from eventd.journal import Journal
 from eventd.routing import Router
 
 __all__ = ["Feed", "Parked"]
+
+log = logging.getLogger(__name__)
+
+#: Seconds after which a tail that could not be read is read again.
+TRY_AGAIN = 1.0
 
 
 class Parked:
@@ -77,9 +84,18 @@ class Feed:
         """Route what comes, for ever."""
         while True:
             self._journal.wait(self.offset)
-            end = self._journal.end
-            for block in self._journal.read(self.offset):
-                self._route(block)
+            try:
+                self._step()
+            except Exception:
+                log.exception("the journal's tail cannot be read")
+                sleep(TRY_AGAIN)
+
+    def _step(self) -> None:
+        end = self._journal.end
+        blocks = self._journal.read(self.offset)
+        for block in blocks:
+            self._route(block)
+        if not blocks:
             # Rows that were set aside leave a gap; nobody waits for them.
             self.offset = max(self.offset, end)
 

@@ -23,7 +23,7 @@ import msgspec
 
 from eventd.dispatch.portion import Portion
 from eventd.dispatch.retry import Policy
-from eventd.dispatch.runner import FAULTS, Breath, Runner
+from eventd.dispatch.runner import Breath, Runner
 from eventd.event import Batch, Draft
 from eventd.formats import json_events
 from eventd.journal import DeadLetter
@@ -75,7 +75,8 @@ class Handling:
         self._policy = policy
         self._settle = settle
         self._wait = wait
-        self._breathe = Breath()
+        #: To be reset by whoever lets the others on the hub have their turn.
+        self.breathe = Breath()
         self._drafts: list[Draft] = []
         self._dead: list[DeadLetter] = []
         #: Calls that were made again.
@@ -89,12 +90,12 @@ class Handling:
         :raises Interrupted: when the daemon stops before.
         """
         self._drafts, self._dead = [], []
-        self._breathe.reset()
         tries = self._together(portion) if portion.count else {}
         for index in sorted(tries):
             self._alone(portion, index, tries[index])
-            self._breathe()
+            self.breathe()
         self._settled(portion.end)
+        self.breathe()
 
     def _together(self, portion: Portion) -> dict[int, Tries]:
         """Handle all at once; those that are to be handled alone."""
@@ -104,7 +105,7 @@ class Handling:
             batch = Batch(portion.count, load)
             try:
                 self._drafts += self._runner.run(batch)
-            except FAULTS as error:
+            except Exception as error:  # noqa: BLE001 - whatever the plugin raises
                 whole.failed(error)
                 if portion.count == 1:
                     return {0: whole}
@@ -146,7 +147,7 @@ class Handling:
             batch = Batch.of([portion.event(index)])
             try:
                 drafts = self._runner.run(batch)
-            except FAULTS as error:
+            except Exception as error:  # noqa: BLE001 - whatever the plugin raises
                 tries.failed(error)
                 continue
             if not batch.failures:
@@ -163,7 +164,7 @@ class Handling:
         finally:
             self.waiting = False
         self.retries += 1
-        self._breathe.reset()
+        self.breathe.reset()
 
     def _bury(self, portion: Portion, index: int, tries: Tries, error: BaseException) -> None:
         offset = portion.offset(index)

@@ -34,5 +34,6 @@ class Policy(NamedTuple):
 
     def backoff(self, attempts: int) -> float:
         """Seconds to pause: between half and all of the doubled pause, so that many do not come back at once."""
-        longest = min(self.most, self.first * 2 ** min(attempts - 1, MOST_DOUBLINGS))
+        doubled: float = self.first * 2 ** min(attempts - 1, MOST_DOUBLINGS)
+        longest = min(self.most, doubled)
         return longest * random.uniform(0.5, 1.0)

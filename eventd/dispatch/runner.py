@@ -12,12 +12,9 @@ from typing import Any
 from eventd.dispatch.emitter import Collector
 from eventd.event import Batch, Draft, Event
 from eventd.green import Bridge, sleep
+from eventd.green.engine import GreenletExit
 
-__all__ = ["FAULTS", "Breath", "Place", "Runner", "executing"]
-
-#: What plugin code can raise that is its own fault. Nothing else but a kill of the
-#: green thread itself derives from BaseException in a daemon.
-FAULTS = (Exception, SystemExit, KeyboardInterrupt, GeneratorExit)
+__all__ = ["Breath", "Place", "PluginExit", "Runner", "executing"]
 
 #: Seconds that plugin code may hold the hub before the others have their turn.
 LONGEST_HOLD = 0.005
@@ -44,6 +41,10 @@ class Breath:
         self._since = time.perf_counter()
 
 
+class PluginExit(Exception):
+    """A plugin raised what is meant to end a program or a task: it ends its own call only."""
+
+
 class Place:
     """Where a plugin's code runs: ``green`` on the hub, ``thread`` in a native thread that is its own."""
 
@@ -52,10 +53,18 @@ class Place:
         self._worker = None if self.green else bridge.thread(name)
 
     def call(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call it there; only this green thread waits."""
-        if self._worker is None:
-            return function(*args)
-        return self._worker.call(function, *args)
+        """Call it there; only this green thread waits.
+
+        :raises Exception: whatever it raises; what is no ``Exception``, as a ``PluginExit``.
+        """
+        try:
+            if self._worker is None:
+                return function(*args)
+            return self._worker.call(function, *args)
+        except (Exception, GreenletExit):
+            raise
+        except BaseException as error:
+            raise _exit(error) from error
 
     def close(self) -> None:
         """Let the native thread end, when it has finished what it does."""
@@ -75,7 +84,7 @@ class Runner:
     def run(self, batch: Batch) -> list[Draft]:
         """Handle the batch; what was emitted meanwhile. What failed alone is in ``batch.failures``.
 
-        :raises BaseException: whatever the plugin raises; then nothing was emitted.
+        :raises Exception: whatever the plugin raises; then nothing was emitted.
         """
         self._collector.open()
         started = time.perf_counter()
@@ -100,10 +109,18 @@ def executing(execute: Callable[[Event], Any], collector: Collector, place: Plac
             mark = collector.mark()
             try:
                 execute(event)
-            except FAULTS as error:
+            except GreenletExit:
+                raise
+            except BaseException as error:  # noqa: BLE001 - SystemExit of a plugin is a failure like any other
                 collector.rewind(mark)
-                batch.fail(index, error)
+                batch.fail(index, error if isinstance(error, Exception) else _exit(error))
             if breathe is not None:
                 breathe()
 
     return work
+
+
+def _exit(error: BaseException) -> PluginExit:
+    told = PluginExit(f"it raised {type(error).__name__}({error})")
+    told.__cause__ = error
+    return told

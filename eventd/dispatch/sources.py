@@ -11,7 +11,7 @@ import msgspec
 
 from eventd.dispatch.emitter import Deliver, DoorEmitter, source_of
 from eventd.dispatch.retry import Policy
-from eventd.dispatch.runner import FAULTS, Place
+from eventd.dispatch.runner import Place
 from eventd.errors import Stopping
 from eventd.green import Bridge, Group, Signal
 from eventd.plugin.build import prepare
@@ -84,7 +84,7 @@ class _Running:
         if self._source is not None:
             try:
                 (self._call_here if self._place.green else self._bridge.call)(self._source.stop)
-            except FAULTS:
+            except Exception:
                 log.exception("source:%s failed while it was stopped", self.name)
 
     def _run_once(self) -> None:
@@ -99,7 +99,7 @@ class _Running:
                 log.warning("source:%s returned; it is started again", self.name)
         except Stopping:
             pass
-        except FAULTS:
+        except Exception:
             log.exception("source:%s failed; it is started again", self.name)
         finally:
             self._source = None

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 
 from eventd.dispatch.emitter import Collector, Deliver, source_of
-from eventd.dispatch.runner import FAULTS, Place
+from eventd.dispatch.runner import Place
 from eventd.errors import ClientError, EventdError, PluginError, Unavailable
 from eventd.formats.blocks import merge
 from eventd.green import Bridge
@@ -52,7 +52,7 @@ class _Hook:
         """Build and start the plugin; where that fails now, the next request tries again."""
         try:
             self._started()
-        except FAULTS:
+        except Exception:
             log.exception("%s cannot be started", self.name)
 
     def stop(self) -> None:
@@ -61,7 +61,7 @@ class _Hook:
         try:
             if plugin is not None:
                 self._place.call(plugin.stop)
-        except FAULTS:
+        except Exception:
             log.exception("%s failed while it was stopped", self.name)
         self._place.close()
 
@@ -74,7 +74,7 @@ class _Hook:
             raise Unavailable(str(error), retry_after=error.after) from error
         except Reject as error:
             raise ClientError(str(error), reason="rejected") from error
-        except FAULTS as error:
+        except Exception as error:
             log.exception("%s failed", self.name)
             raise PluginError(f"{self.name} failed", hint="the daemon's log says why") from error
         if response is not None and not isinstance(response, Response):

@@ -8,7 +8,7 @@ from typing import Any
 
 from eventd.dispatch.emitter import Collector
 from eventd.dispatch.retry import Policy
-from eventd.dispatch.runner import FAULTS, Place, Runner, executing
+from eventd.dispatch.runner import Place, Runner, executing
 from eventd.event import Batch
 from eventd.green import Bridge
 from eventd.plugin.build import bind, prepare
@@ -36,7 +36,8 @@ class Work:
         self._registry = registry
         self._collector = collector
         self._observe = observe
-        self._place = Place(options.run or getattr(loaded.subject, "run", "green"), loaded.full_name, bridge)
+        run = options.run or str(getattr(loaded.subject, "run", "green"))
+        self._place = Place(run, loaded.full_name, bridge)
         self._handler: Handler | None = None
 
     def start(self) -> Runner | None:
@@ -44,7 +45,7 @@ class Work:
         name = self.loaded.full_name
         try:
             work = self._event_type() if self.loaded.kind == "event_type" else self._started_handler()
-        except FAULTS:
+        except Exception:
             log.exception("%s cannot be started", name)
             return None
         return Runner(work, self._place, self._collector, lambda seconds: self._observe(name, seconds))
@@ -55,7 +56,7 @@ class Work:
         try:
             if handler is not None:
                 self._place.call(handler.stop)
-        except FAULTS:
+        except Exception:
             log.exception("%s failed while it was stopped", self.loaded.full_name)
         self._place.close()
 

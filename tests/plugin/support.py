@@ -12,7 +12,7 @@ from eventd.plugin.registry import Registry
 
 def configuration(directory: Path, text: str = "") -> Configuration:
     file = directory / "eventd.ini"
-    file.write_text(f"[eventd]\nstate_dir = {directory}\nrun_dir = {directory}\n{text}")
+    file.write_text(f"[eventd]\nstate_dir = {directory}\nrun_dir = {directory}\nnode = test-node\n{text}")
     return load([file])
 
 

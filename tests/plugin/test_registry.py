@@ -119,7 +119,7 @@ def test_a_section_without_a_plugin_is_told_with_the_nearest_name(tmp_path: Path
     found = registry(tmp_path, entry("handlers", "archive", "Archive"), text="[handler:archiv]\nattempts = 2\n")
 
     assert "no installed package registers it; did you mean archive?" in str(found.failed[0][1])
-    assert "eventd.ini:4" in str(found.failed[0][1])
+    assert "eventd.ini:5" in str(found.failed[0][1])
 
 
 def test_a_plugin_gets_the_keys_of_its_section(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_keys_that_do_not_fit_are_told_with_their_line(tmp_path: Path) -> None:
     )
 
     told = only_failure(found)
-    assert "eventd.ini:5: keep" in told
+    assert "eventd.ini:6: keep" in told
     assert "did you mean keep?" in told
 
 
