@@ -64,7 +64,8 @@ class Ingest:
         self._scheduled = False
         self._pressed = False
         self._stopping = False
-        #: Bytes of events that are neither durable nor refused yet.
+        #: Events that are neither durable nor refused yet, and their bytes.
+        self.pending = 0
         self.pending_bytes = 0
         #: Events that became durable, and those that the journal could not take, by reason.
         self.accepted = 0
@@ -73,6 +74,7 @@ class Ingest:
     def submit(self, draft: Draft, done: Done) -> None:
         """Take checked events from a door; ``done`` is called once, never from within."""
         self._gathered.append((draft, done))
+        self.pending += draft.count
         self.pending_bytes += len(draft.body)
         if self.pending_bytes > self._most_pending and not self._pressed:
             self._press(True)
@@ -118,6 +120,7 @@ class Ingest:
             except Exception:
                 log.exception("a door could not be told the outcome of its events")
             count += draft.count
+        self.pending -= count
         if error is None:
             self.accepted += count
         else:

@@ -92,7 +92,7 @@ class DaemonProcess:
             self.process = subprocess.Popen(
                 self.command("run"), stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.environment()
             )
-        until(self.ready, timeout=timeout, what=f"the daemon is ready; its log: {self.tail}")
+        until(self.ready, timeout=timeout, what="the daemon to be ready")
         return self
 
     def tail(self) -> str:
@@ -136,7 +136,12 @@ class DaemonProcess:
     def run(self, *arguments: str, stdin: bytes = b"", timeout: float = 30.0) -> subprocess.CompletedProcess[bytes]:
         """Run another command of eventd's with the same configuration."""
         return subprocess.run(
-            self.command(*arguments), input=stdin, capture_output=True, timeout=timeout, env=self.environment(), check=False
+            self.command(*arguments),
+            input=stdin,
+            capture_output=True,
+            timeout=timeout,
+            env=self.environment(),
+            check=False,
         )
 
     def kill(self) -> None:
@@ -154,7 +159,9 @@ class DaemonProcess:
     def __enter__(self) -> DaemonProcess:
         return self.start()
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.process is not None and self.process.poll() is None:
             try:
                 self.stop()

@@ -1,0 +1,61 @@
+"""eventd: an event daemon for Python teams.
+
+What plugin authors import is here; the parts of the daemon are in the rooms below.
+Names are loaded when they are used, so that ``import eventd`` is cheap.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from eventd.event import UNSET, Batch, Event
+    from eventd.plugin.contract import (
+        Emitter,
+        Handler,
+        Logger,
+        Reject,
+        Retry,
+        Source,
+        StateDirectory,
+        Stop,
+        Webhook,
+    )
+    from eventd.protocol.messages import Request, Response
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "UNSET",
+    "Batch",
+    "Emitter",
+    "Event",
+    "Handler",
+    "Logger",
+    "Reject",
+    "Request",
+    "Response",
+    "Retry",
+    "Source",
+    "StateDirectory",
+    "Stop",
+    "Webhook",
+    "__version__",
+]
+
+_HOMES = {
+    "eventd.event": ("UNSET", "Batch", "Event"),
+    "eventd.plugin.contract": (
+        "Emitter", "Handler", "Logger", "Reject", "Retry", "Source", "StateDirectory", "Stop", "Webhook",
+    ),
+    "eventd.protocol.messages": ("Request", "Response"),
+}  # fmt: skip
+
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

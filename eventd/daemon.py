@@ -1,0 +1,207 @@
+"""Builds all parts in the order in which an event flows; starts them from the back, stops from the front.
+
+    listeners ──► ingest ──► journal ──► dispatcher ──► plugins
+
+This is the only file that knows every part. Each part is handed the next one as a
+callable, so that none imports what stands to its right.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import signal
+from collections import defaultdict
+from contextlib import ExitStack
+from pathlib import Path
+
+from eventd import green, systemd
+from eventd.config.options import Configuration
+from eventd.dispatch.dispatcher import Dispatcher
+from eventd.dispatch.follow import follow
+from eventd.doors import Doors
+from eventd.errors import EventdError
+from eventd.event import Draft
+from eventd.formats.blocks import merge
+from eventd.ingest import Done, Ingest
+from eventd.journal import Committed, Journal, JournalOptions, Unit
+from eventd.listen.api import Answers, build_routes
+from eventd.listen.routes import Routes
+from eventd.observe.books import Books
+from eventd.observe.health import Health
+from eventd.observe.histogram import Histogram
+from eventd.observe.logging import LogWriter
+from eventd.observe.metrics import Metrics
+from eventd.observe.page import page
+from eventd.plugin.registry import Registry
+from eventd.report import Report
+
+__all__ = ["Daemon", "main"]
+
+log = logging.getLogger(__name__)
+
+#: The listener under which events of sources are counted: they come through no socket.
+SOURCES = "sources"
+
+#: Bytes of events that may wait for the journal's writer before the doors stop reading.
+MOST_PENDING = 64 * 1024 * 1024
+
+
+class Daemon:
+    """All parts of one eventd, from ``start`` to ``stop``."""
+
+    def __init__(self, configuration: Configuration, registry: Registry) -> None:
+        self.configuration = configuration
+        self.registry = registry
+        self.hub = green.hub()
+        self.bridge = green.Bridge()
+        self.group = green.Group("listeners")
+        self.books = Books()
+        self.health = Health()
+        self.commits = Histogram()
+        self.handlers: dict[str, Histogram] = defaultdict(Histogram)
+        self.stopped = green.Signal()
+        self._stopping = False
+        self._after = ExitStack()
+        self.journal = self._journal()
+        self.ingest = Ingest(self._append, self.hub.call_soon, self._pressure, MOST_PENDING)
+
+    def start(self) -> None:
+        """Open the journal, start the plugins, and only then let events in.
+
+        Each part leaves behind how it is stopped, so that a start that fails half-way
+        stops what had started.
+
+        :raises EventdError: when it cannot start; ``stop`` is still to be called.
+        """
+        timeout = self.configuration.eventd.stop_timeout
+        after = self._after.callback
+        after(self.bridge.close)
+        Path(self.configuration.eventd.state_dir).mkdir(mode=0o750, parents=True, exist_ok=True)
+        self.journal.open()
+        after(self.journal.close, timeout)
+        self._build()
+        self.dispatcher.start()
+        after(self.dispatcher.stop, timeout)
+        after(self.dispatcher.webhooks.stop)
+        after(self.ingest.stop)
+        self.dispatcher.sources.start()
+        after(self.dispatcher.sources.stop, timeout)
+        after(self.group.stop, timeout)
+        after(self.doors.stop)
+        self.doors.open()
+        # What lives now lives for good: the collector need not walk it again and again.
+        gc.collect()
+        gc.freeze()
+        systemd.notify(READY="1", STATUS=f"listening at {', '.join(self.doors.addresses)}")
+        log.info("ready")
+
+    def stop(self) -> None:
+        """Let nobody in, finish what was read, then stop plugins and journal."""
+        if self._stopping:
+            return
+        self._stopping = True
+        systemd.notify(STOPPING="1", STATUS="finishing what was read")
+        log.info("stopping")
+        self._after.close()
+        log.info("stopped")
+        self.stopped.set()
+
+    def _build(self) -> None:
+        """Make the parts that need the open journal, from the back to the front."""
+        registry, node = self.registry, self.configuration.eventd.node
+        self.dispatcher = Dispatcher(
+            self.journal, registry, self.hub, self.bridge, self._submit_source, self._observe
+        )
+        self.report = Report(
+            node, self.hub, self.books, self.health, self.journal, self.ingest, self.dispatcher, registry
+        )
+        self.doors = Doors(
+            self.configuration, self.ingest.submit, self.books, registry.schemas, self._routes(), self.group
+        )
+        self.report.doors = self.doors
+        self.health.add(lambda: self.journal.problem)
+        self.health.add(lambda: "the daemon is stopping" if self._stopping else None)
+        self.hub.stall_limit = self.configuration.eventd.stall_limit
+        self.hub.on_stall = self._stalled
+
+    def _routes(self) -> Routes:
+        routes = build_routes(Answers(
+            reasons=self.health.reasons,
+            status=self.report.status,
+            metrics=Metrics(self.report.status, self.commits, lambda: self.handlers).render,
+            plugins=self.report.plugins,
+            follow=lambda patterns, start, forever: follow(self.journal, patterns, start, forever),
+            page=page,
+        ))
+        for path, receive in self.dispatcher.webhooks.routes().items():
+            routes.add("POST", path, lambda request, door, receive=receive: receive(request))
+        return routes
+
+    def _journal(self) -> Journal:
+        options = self.configuration.journal
+        return Journal(
+            Path(self.configuration.eventd.state_dir) / "journal.sqlite",
+            self.bridge,
+            JournalOptions(
+                fsync=options.fsync,
+                memory=options.memory,
+                retention_time=options.retention_time,
+                retention_size=options.retention_size,
+                node=self.configuration.eventd.node,
+                on_commit=lambda seconds, events, size: self.commits.observe(seconds),
+            ),
+        )
+
+    def _append(self, drafts: list[Draft], done: Done) -> None:
+        def committed(outcome: Committed | EventdError) -> None:
+            if isinstance(outcome, EventdError):
+                done(-1, outcome)
+            else:
+                done(outcome.first, None)
+
+        self.journal.submit(Unit(drafts=merge(drafts)), committed)
+
+    def _submit_source(self, draft: Draft, done: Done) -> None:
+        self.books.receive(SOURCES, draft.count)
+        self.ingest.submit(draft, done)
+
+    def _pressure(self, pressed: bool) -> None:
+        self.doors.pressure(pressed)
+
+    def _observe(self, consumer: str, seconds: float) -> None:
+        self.handlers[consumer].observe(seconds)
+
+    def _stalled(self, label: str, seconds: float) -> None:
+        self.report.stalls[label] += 1
+        log.warning("%s held the event loop for %.3f s", label, seconds)
+
+
+def main(configuration: Configuration) -> int:
+    """Run the daemon until a signal ends it; the exit code for the shell.
+
+    :raises ConfigurationError: when an address or a certificate cannot be had.
+    :raises EventdError: when it cannot start for another reason.
+    """
+    writer = LogWriter(configuration.eventd.log_level, configuration.eventd.log_format)
+    writer.start()
+    try:
+        green.install()
+        return green.run(lambda: _serve(configuration))
+    finally:
+        writer.stop()
+
+
+def _serve(configuration: Configuration) -> int:
+    registry = Registry.load(configuration)
+    for name, error in registry.failed:
+        log.error("plugin %s cannot be used: %s", name, error)
+    daemon = Daemon(configuration, registry)
+    signals = green.Signals({signal.SIGTERM: daemon.stop, signal.SIGINT: daemon.stop})
+    try:
+        daemon.start()
+        daemon.stopped.wait()
+    finally:
+        daemon.stop()
+        signals.close()
+    return 0

@@ -1,0 +1,137 @@
+"""The listeners that the configuration names, and the unix socket for the commands.
+
+The administration's socket is always there, in the run directory: who may open it is
+decided by the directory's permissions.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+from pathlib import Path
+
+from eventd import systemd
+from eventd.config.options import Configuration, LimitOptions, ListenerOptions
+from eventd.errors import ConfigurationError, Fault
+from eventd.formats import Schemas
+from eventd.green import Group, parse_address, server_context
+from eventd.listen.door import Book, Door, Submit
+from eventd.listen.gate import Gate
+from eventd.listen.listener import Listener
+from eventd.listen.routes import Routes
+from eventd.protocol.limits import Limits
+
+__all__ = ["CONTROL", "Doors"]
+
+log = logging.getLogger(__name__)
+
+#: The name of the administration's listener, and of its socket in the run directory.
+CONTROL, CONTROL_SOCKET = "control", "eventd.sock"
+
+
+class Doors:
+    """All listeners, opened and closed together."""
+
+    def __init__(
+        self, configuration: Configuration, submit: Submit, book: Book, schemas: Schemas, routes: Routes, group: Group
+    ) -> None:
+        self._configuration = configuration
+        self._submit = submit
+        self._book = book
+        self._schemas = schemas
+        self._routes = routes
+        self._group = group
+        self._limits = _limits(configuration.limits)
+        self._gate = Gate(
+            configuration.limits.connections,
+            configuration.limits.connections_per_address,
+            configuration.limits.connection_rate,
+        )
+        self.listeners: list[Listener] = []
+
+    def open(self) -> None:
+        """Bind and accept.
+
+        :raises ConfigurationError: with every address and certificate that cannot be had.
+        """
+        inherited = systemd.listen_fds()
+        faults: list[Fault] = []
+        for name, options in self._configuration.listeners.items():
+            try:
+                self.listeners.append(self._listener(name, options, inherited))
+            except (OSError, ValueError, ssl.SSLError) as error:
+                faults.append(Fault(f"[listener:{name}] {options.bind}: {error}"))
+        self.listeners.append(self._control())
+        if faults:
+            raise ConfigurationError(faults)
+        for listener in self.listeners:
+            try:
+                listener.start()
+            except OSError as error:
+                faults.append(Fault(f"[listener:{listener.door.name}] {listener.address}: {error}"))
+        if faults:
+            raise ConfigurationError(faults)
+
+    def stop(self) -> None:
+        """Let nobody in; the connections that are open finish what they have read."""
+        for listener in self.listeners:
+            listener.stop()
+
+    def pressure(self, pressed: bool) -> None:
+        """Stop reading at every door, or go on."""
+        for listener in self.listeners:
+            listener.door.pressure(pressed)
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where the listeners listen, those for everybody only."""
+        return [listener.bound for listener in self.listeners if listener.door.name != CONTROL]
+
+    def _listener(self, name: str, options: ListenerOptions, inherited: dict[str, socket.socket]) -> Listener:
+        address = parse_address(options.bind)
+        given = None
+        if options.bind.startswith("fd:"):
+            given = inherited.pop(options.bind.removeprefix("fd:"), None)
+            if given is None:
+                raise ValueError("systemd handed over no socket of this name")
+        tls = None
+        if options.tls_cert:
+            tls = server_context(options.tls_cert, options.tls_key or options.tls_cert, options.tls_client_ca)
+        door = self._door(name)
+        return Listener(door, address, options.protocol, self._group, self._routes, self._gate, tls=tls, inherited=given)
+
+    def _control(self) -> Listener:
+        path = Path(self._configuration.eventd.run_dir) / CONTROL_SOCKET
+        # Whoever may open the socket may do anything: only the daemon's own user and group.
+        path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
+        door = self._door(CONTROL, admin=True)
+        return Listener(door, parse_address(f"unix:{path}"), "http", self._group, self._routes, Gate())
+
+    def _door(self, name: str, *, admin: bool = False) -> Door:
+        limits = self._configuration.limits
+        return Door(
+            name,
+            self._submit,
+            self._book,
+            self._limits,
+            self._schemas,
+            origin=f"//{self._configuration.eventd.node}/{name}",
+            idle_timeout=limits.idle_timeout,
+            handshake_timeout=limits.handshake_timeout,
+            durability="disk" if self._configuration.journal.fsync else "memory",
+            admin=admin,
+        )
+
+
+#: What a bound of 0 stands for where the protocols need a number.
+_NO_LIMIT = 2**31 - 1
+
+
+def _limits(options: LimitOptions) -> Limits:
+    return Limits(
+        message_size=options.message_size or _NO_LIMIT,
+        decompressed_size=options.decompressed_size or _NO_LIMIT,
+        batch_events=options.batch_events or _NO_LIMIT,
+        header_size=options.header_size or _NO_LIMIT,
+    )

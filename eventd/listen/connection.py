@@ -1,0 +1,100 @@
+"""One connection: its stream, its deadlines, and the acks that it still owes."""
+
+from __future__ import annotations
+
+import time
+from typing import ClassVar
+
+from eventd.errors import EventdError, TooSlow
+from eventd.green import Signal, Stream
+from eventd.listen.door import Door
+
+__all__ = ["Connection"]
+
+#: Seconds for which a closing connection waits until its last acks are durable and written.
+FAREWELL = 10.0
+
+
+class Connection:
+    """Base of what a connection's green thread runs; a subclass speaks one protocol.
+
+    Only the green thread that called ``run`` closes the stream; others ``abort``.
+    """
+
+    __slots__ = ("_settled", "door", "started", "stream", "unacknowledged")
+
+    #: How long, of the door's times, a message may take to come in whole.
+    patience: ClassVar[str] = "idle_timeout"
+
+    def __init__(self, door: Door, stream: Stream) -> None:
+        self.door = door
+        self.stream = stream
+        #: Drafts handed to ingest whose outcome is not known yet.
+        self.unacknowledged = 0
+        #: When the first byte of an unfinished message came (monotonic seconds), 0 where there is none.
+        self.started = 0.0
+        self._settled: Signal | None = None
+
+    def serve(self) -> None:
+        """Read until the peer goes, then see to it that it has its acks."""
+        try:
+            while data := self.stream.recv():
+                self.receive(data)
+                if not self.door.open.is_set():
+                    self.door.open.wait()
+                if self.finished:
+                    break
+            self.farewell()
+        except EventdError as error:
+            self.refuse(error)
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes that arrived."""
+        raise AssertionError("a protocol's connection reads its own bytes")
+
+    @property
+    def finished(self) -> bool:
+        """Whether the protocol says that nothing more is to be read."""
+        return self.door.stopping
+
+    def refuse(self, error: EventdError) -> None:
+        """Answer input that costs its sender the connection."""
+        self.door.refuse(error, self.stream.peer)
+
+    def begin(self, partial: bool) -> None:
+        """Note whether an unfinished message waits for its rest."""
+        if not partial:
+            self.started = 0.0
+        elif not self.started:
+            self.started = time.monotonic()
+
+    def settle(self) -> None:
+        """One outcome less to wait for."""
+        self.unacknowledged -= 1
+        if not self.unacknowledged and self._settled is not None:
+            self._settled.set()
+
+    def farewell(self) -> None:
+        """Wait, within bounds, until what was read is durable and its acks are written."""
+        if self.unacknowledged:
+            self._settled = Signal()
+            self._settled.wait(FAREWELL)
+        self.stream.drain(FAREWELL)
+
+    def late(self, now: float) -> TooSlow | None:
+        """Say which time limit has passed, if one has.
+
+        :param now: monotonic seconds.
+        """
+        limit: float = getattr(self.door, self.patience)
+        if limit and self.started and now - self.started > limit:
+            return TooSlow(f"a message was not complete after {limit:g} s", reason="slow_message")
+        idle = self.door.idle_timeout
+        if idle and not self.unacknowledged and now - self.stream.last_read > idle:
+            return TooSlow(f"nothing came for {idle:g} s", reason="idle")
+        return None
+
+    def abort(self, error: EventdError) -> None:
+        """End the connection from outside of its green thread."""
+        self.refuse(error)
+        self.stream.abort()

@@ -1,0 +1,91 @@
+"""What all connections of one listener share."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+from eventd.errors import ClientError, EventdError, InvalidEvent
+from eventd.event import Draft
+from eventd.formats import Schemas
+from eventd.green import Signal
+from eventd.protocol.limits import Limits
+
+__all__ = ["Book", "Door", "Durability", "Submit"]
+
+log = logging.getLogger(__name__)
+
+#: Takes events that a door has checked; answers with the first offset or an error.
+Submit = Callable[[Draft, Callable[[int, EventdError | None], None]], None]
+
+#: What an ack of this daemon promises: ``memory``, ``disk`` or ``replicated``.
+Durability = str
+
+
+class Book(Protocol):
+    """Where a door writes down what it read."""
+
+    def receive(self, listener: str, count: int) -> None:
+        """Count events handed on."""
+
+    def reject(self, listener: str, reason: str, count: int = 1) -> None:
+        """Count events refused."""
+
+    def fault(self, error: EventdError) -> None:
+        """Count input that held no event that one could count."""
+
+
+class Door:
+    """The way in for one listener's connections: limits and checks before, acks after.
+
+    ``open`` is set while connections may read; pressure from behind clears it.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        submit: Submit,
+        book: Book,
+        limits: Limits,
+        schemas: Schemas,
+        *,
+        origin: str,
+        idle_timeout: float = 0.0,
+        handshake_timeout: float = 10.0,
+        durability: Durability = "disk",
+        admin: bool = False,
+    ) -> None:
+        self.name = name
+        self.limits = limits
+        self.schemas = schemas
+        self.book = book
+        self.origin = origin
+        self.idle_timeout = idle_timeout
+        self.handshake_timeout = handshake_timeout
+        self.durability = durability
+        self.admin = admin
+        self.open = Signal()
+        self.open.set()
+        self.stopping = False
+        self._submit = submit
+
+    def submit(self, draft: Draft, done: Callable[[int, EventdError | None], None]) -> None:
+        """Count the draft's events and hand them on."""
+        self.book.receive(self.name, draft.count)
+        self._submit(draft, done)
+
+    def refuse(self, error: EventdError, peer: str) -> None:
+        """Write down input that is refused, and tell the log who sent it."""
+        if isinstance(error, InvalidEvent):
+            self.book.reject(self.name, error.reason, error.events)
+        elif isinstance(error, ClientError):
+            self.book.fault(error)
+        log.info("%s: refused input of %s: %s: %s", self.name, peer, error.reason, error)
+
+    def pressure(self, pressed: bool) -> None:
+        """Stop reading while those behind have more than they can hold."""
+        if pressed:
+            self.open.clear()
+        else:
+            self.open.set()

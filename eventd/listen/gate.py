@@ -1,0 +1,68 @@
+"""Who may connect: how many in all, how many from one address, how many in a second."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from eventd.errors import RateLimited
+
+__all__ = ["Gate", "TooManyConnections"]
+
+
+class TooManyConnections(RateLimited):
+    """No room for another connection, in all or from this address."""
+
+    reason = "too_many_connections"
+
+
+class Gate:
+    """Counts the connections of all listeners; a bound of 0 is no bound.
+
+    Over the numbers a connection is refused; over the rate it is only late: ``delay``
+    says for how long the listeners should leave new connections in the kernel's queue.
+
+    :param connections: at the same time, in all. :param per_address: of one peer's address.
+    :param rate: new connections a second.
+    """
+
+    def __init__(self, connections: int = 0, per_address: int = 0, rate: int = 0) -> None:
+        self._most = connections
+        self._most_per_address = per_address
+        self._rate = rate
+        self._tokens = float(rate)
+        self._filled = 0.0
+        self._total = 0
+        self._by_address: Counter[str] = Counter()
+
+    def enter(self, address: str) -> None:
+        """Count a new connection.
+
+        :raises TooManyConnections: when it may not stay; then it is not counted.
+        """
+        if self._most and self._total >= self._most:
+            raise TooManyConnections(f"{self._total} connections are open", hint="[limits] connections")
+        if self._most_per_address and self._by_address[address] >= self._most_per_address:
+            raise TooManyConnections(
+                f"{self._by_address[address]} connections of {address} are open", hint="[limits] connections_per_address"
+            )
+        self._total += 1
+        self._by_address[address] += 1
+
+    def leave(self, address: str) -> None:
+        """Count a connection out."""
+        self._total -= 1
+        self._by_address[address] -= 1
+        if not self._by_address[address]:
+            del self._by_address[address]
+
+    def delay(self, now: float) -> float:
+        """Take one token; the seconds until there is another one, 0 where there are more.
+
+        :param now: monotonic seconds.
+        """
+        if not self._rate:
+            return 0.0
+        self._tokens = min(float(self._rate), self._tokens + (now - self._filled) * self._rate)
+        self._filled = now
+        self._tokens -= 1.0
+        return 0.0 if self._tokens >= 1.0 else (1.0 - self._tokens) / self._rate

@@ -1,0 +1,181 @@
+"""A listening socket, and the green threads of its connections."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import ssl
+import time
+from collections.abc import Callable
+
+from eventd.errors import ClientError, EventdError
+from eventd.green import Acceptor, Address, Datagram, Group, Signal, Stream, TLSStream, hub, listen, listen_datagram, parse_address, sleep
+from eventd.listen.connection import Connection
+from eventd.listen.door import Door
+from eventd.listen.forward import ForwardConnection
+from eventd.listen.gate import Gate, TooManyConnections
+from eventd.listen.http import HTTPConnection
+from eventd.listen.routes import Routes
+from eventd.listen.websocket import WebSocketConnection
+
+__all__ = ["Listener"]
+
+log = logging.getLogger(__name__)
+
+#: Seconds between two looks at the connections' deadlines.
+SWEEP_PERIOD = 1.0
+#: Connections looked at before the others have their turn again.
+SWEEP_STEP = 500
+
+
+class Listener:
+    """Accepts connections at ``address`` and serves each in a green thread of its own.
+
+    :param protocol: ``http`` (with WebSocket on the same port) or ``forward``.
+    :param tls: makes every connection TLS; the handshake is made in the connection's green thread.
+    :param inherited: a listening socket that somebody else opened (socket activation).
+    """
+
+    def __init__(
+        self,
+        door: Door,
+        address: Address,
+        protocol: str,
+        group: Group,
+        routes: Routes,
+        gate: Gate,
+        *,
+        tls: ssl.SSLContext | None = None,
+        inherited: socket.socket | None = None,
+    ) -> None:
+        self.door = door
+        self.address = address
+        self.protocol = protocol
+        self.connections: set[Connection] = set()
+        self._group = group
+        self._routes = routes
+        self._gate = gate
+        self._label = f"{protocol} connection"
+        self._stopped = Signal()
+        #: The address as it was bound, with the port that the system chose for port 0.
+        self.bound = str(address)
+        self._tls = tls
+        self._socket = inherited
+        self._acceptor: Acceptor | None = None
+        self._heartbeat: Datagram | None = None
+        self._serve: Callable[[Stream], None] = {"http": self._serve_http, "forward": self._serve_forward}[protocol]
+
+    def start(self) -> None:
+        """Bind, listen and accept.
+
+        :raises OSError: when the address cannot be had.
+        """
+        if self._socket is None:
+            self._socket = listen(self.address)
+        self.bound = _address_of(self._socket)
+        self._acceptor = Acceptor(self._socket, self._accept, self._group)
+        if self.protocol == "forward":
+            self._start_heartbeat()
+        self._group.spawn(f"sweep {self.door.name}", self._sweep)
+        log.info("listener %s: %s at %s", self.door.name, self.protocol, self.bound)
+
+    def stop(self) -> None:
+        """Accept no more, and let each connection finish what it has read."""
+        self.door.stopping = True
+        self._stopped.set()
+        if self._acceptor is not None:
+            self._acceptor.stop()
+        if self._heartbeat is not None:
+            self._heartbeat.close()
+        for connection in list(self.connections):
+            connection.stream.end_input()
+
+    def _accept(self, accepted: socket.socket, peer: object) -> None:
+        address = str(peer[0]) if isinstance(peer, tuple) else "unix"
+        try:
+            self._gate.enter(address)
+        except TooManyConnections as error:
+            self.door.refuse(error, address)
+            accepted.close()
+            return
+        self._group.spawn(self._label, self._run, accepted, address)
+        if delay := self._gate.delay(time.monotonic()):
+            self._pause(delay)
+
+    def _pause(self, delay: float) -> None:
+        acceptor = self._acceptor
+        assert acceptor is not None
+        acceptor.pause()
+        hub().call_later(delay, acceptor.resume)
+
+    def _run(self, accepted: socket.socket, address: str) -> None:
+        stream: Stream = Stream(accepted)
+        try:
+            if self._tls is not None:
+                stream = TLSStream(stream, self._tls)
+                stream.handshake(self.door.handshake_timeout)
+            self._serve(stream)
+        except EventdError as error:
+            self.door.refuse(error, stream.peer)
+        finally:
+            stream.close()
+            self._gate.leave(address)
+
+    def _serve_forward(self, stream: Stream) -> None:
+        self._keep(ForwardConnection(self.door, stream))
+
+    def _serve_http(self, stream: Stream) -> None:
+        upgraded = self._until_upgrade(stream)
+        if upgraded is not None:
+            self._keep(upgraded)
+
+    def _until_upgrade(self, stream: Stream) -> WebSocketConnection | None:
+        # A function of its own, so that the HTTP session is gone while the WebSocket idles.
+        connection = HTTPConnection(self.door, stream, self._routes)
+        self._keep(connection)
+        if connection.upgrade is None:
+            return None
+        try:
+            upgraded = WebSocketConnection.open(self.door, stream, connection.upgrade)
+        except ClientError as error:
+            connection.refuse(error)
+            return None
+        if trailing := connection.trailing():
+            upgraded.receive(trailing)
+        return upgraded
+
+    def _keep(self, connection: Connection) -> None:
+        self.connections.add(connection)
+        try:
+            connection.serve()
+        finally:
+            self.connections.discard(connection)
+
+    def _sweep(self) -> None:
+        while not self._stopped.wait(SWEEP_PERIOD):
+            # What came while the hub was busy is read before anyone is called late.
+            sleep(0)
+            now = time.monotonic()
+            for looked, connection in enumerate(list(self.connections), 1):
+                error = connection.late(now)
+                if error is not None:
+                    connection.abort(error)
+                if looked % SWEEP_STEP == 0:
+                    sleep(0)
+
+    def _start_heartbeat(self) -> None:
+        # The same port as TCP's, also where the system chose it.
+        assert self._socket is not None
+        if self._socket.family != socket.AF_UNIX:
+            self._heartbeat = Datagram(listen_datagram(parse_address(self.bound)), self._echo)
+
+    def _echo(self, datagram: bytes, peer: object) -> bytes | None:
+        # Forward protocol v1.5, "Heartbeat Message": one zero byte, echoed; nothing else is answered.
+        return b"\0" if datagram == b"\0" else None
+
+
+def _address_of(bound: socket.socket) -> str:
+    name = bound.getsockname()
+    if not isinstance(name, tuple):
+        return f"unix:{name}"
+    return f"[{name[0]}]:{name[1]}" if ":" in name[0] else f"{name[0]}:{name[1]}"

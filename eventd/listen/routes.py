@@ -1,0 +1,86 @@
+"""Which function answers which HTTP request."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from eventd.errors import EventdError, NotAllowed, NotFound
+from eventd.listen.door import Door
+from eventd.protocol.messages import Request, Response
+
+__all__ = ["MethodNotAllowed", "Route", "Routes", "Streamed"]
+
+log = logging.getLogger(__name__)
+
+
+class Streamed(NamedTuple):
+    """A response whose body is made while it is sent; ``b""`` in it means: nothing new, is anybody there?"""
+
+    status: int
+    headers: list[tuple[str, str]]
+    chunks: Iterator[bytes]
+
+
+#: Runs in the connection's green thread and may wait there; the door is the one that the request came through.
+Route = Callable[[Request, Door], Response | Streamed]
+
+
+class MethodNotAllowed(NotFound):
+    """The route exists, for other methods."""
+
+    reason = "method_not_allowed"
+    http_status = 405
+
+    def __init__(self, method: str, allowed: list[str]) -> None:
+        super().__init__(f"{method} is not for this route", hint=f"it takes {', '.join(allowed)}")
+        self.allowed = allowed
+
+
+class Routes:
+    """A table of routes; ``admin`` ones are only for listeners that are trusted."""
+
+    def __init__(self) -> None:
+        self._routes: dict[str, dict[str, tuple[Route, bool]]] = {}
+
+    def add(self, method: str, path: str, route: Route, *, admin: bool = False) -> None:
+        """Let ``route`` answer ``method`` on ``path``.
+
+        :raises ValueError: when something answers there already.
+        """
+        methods = self._routes.setdefault(path, {})
+        if method in methods:
+            raise ValueError(f"{method} {path} is taken")
+        methods[method] = (route, admin)
+
+    def find(self, request: Request, *, admin: bool) -> Route:
+        """The route for a request.
+
+        :raises NotFound: for an unknown path. :raises MethodNotAllowed: for a known one with other methods.
+        :raises NotAllowed: for an admin route on a listener that is not trusted.
+        """
+        methods = self._routes.get(request.path)
+        if methods is None:
+            raise NotFound(f"there is nothing at {request.path[:200]!r}", hint="events go to POST /events")
+        method = "GET" if request.method == "HEAD" else request.method
+        if method not in methods:
+            raise MethodNotAllowed(request.method[:20], sorted(methods))
+        route, for_admin = methods[method]
+        if for_admin and not admin:
+            raise NotAllowed(f"{request.path} is for administrators", hint="use the unix socket in the run directory")
+        return route
+
+    def answer(self, request: Request, door: Door) -> Response | Streamed:
+        """Answer a request; a route that fails costs only its own request.
+
+        :raises EventdError: what the sender is to be told.
+        """
+        route = self.find(request, admin=door.admin)
+        try:
+            return route(request, door)
+        except EventdError:
+            raise
+        except Exception as error:
+            log.exception("%s %s failed", request.method, request.path)
+            raise EventdError("the request could not be handled", hint="the daemon's log says why") from error

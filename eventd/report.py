@@ -1,0 +1,114 @@
+"""Puts the status together from what each part counts."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+
+from eventd import __version__
+from eventd.dispatch.dispatcher import Dispatcher
+from eventd.doors import CONTROL, Doors
+from eventd.green import Hub
+from eventd.ingest import Ingest
+from eventd.journal import Journal
+from eventd.observe.books import Books
+from eventd.observe.health import Health
+from eventd.observe.status import (
+    Consumer,
+    Events,
+    FailedPlugin,
+    HubStatus,
+    JournalStatus,
+    ListenerStatus,
+    Source,
+    Status,
+)
+from eventd.plugin.registry import Registry
+
+__all__ = ["Report"]
+
+
+class Report:
+    """Asks every part when somebody wants to know."""
+
+    def __init__(
+        self,
+        node: str,
+        hub: Hub,
+        books: Books,
+        health: Health,
+        journal: Journal,
+        ingest: Ingest,
+        dispatcher: Dispatcher,
+        registry: Registry,
+    ) -> None:
+        self._node = node
+        self._hub = hub
+        self._books = books
+        self._health = health
+        self._journal = journal
+        self._ingest = ingest
+        self._dispatcher = dispatcher
+        self._registry = registry
+        self._started = time.monotonic()
+        #: Set by the daemon when the listeners are known.
+        self.doors: Doors | None = None
+        #: How often a callback held the hub, by its name.
+        self.stalls: Counter[str] = Counter()
+
+    def status(self) -> Status:
+        """The whole daemon at this instant."""
+        reasons = self._health.reasons()
+        return Status(
+            version=__version__,
+            node=self._node,
+            uptime=round(time.monotonic() - self._started, 3),
+            ready=not reasons,
+            reasons=reasons,
+            listeners=self._listeners(),
+            journal=self._journal_status(),
+            events=self._events(),
+            consumers=[
+                Consumer(c.name, c.kind, c.cursor, c.pending, c.settled, c.dead, c.retries, c.state)
+                for c in self._dispatcher.status()
+            ],
+            sources=[Source(s.name, s.emitted, s.restarts, s.state) for s in self._dispatcher.sources.status()],
+            plugins_failed=[FailedPlugin(name, str(error)) for name, error in self._registry.failed],
+            hub=HubStatus(self._hub.lag(), dict(self.stalls)),
+        )
+
+    def plugins(self) -> list[Mapping[str, str]]:
+        """Every plugin that is loaded."""
+        return [
+            {"kind": p.kind, "name": p.name, "package": p.package, "version": p.version, "summary": p.summary}
+            for p in self._registry.loaded
+        ]
+
+    def _listeners(self) -> list[ListenerStatus]:
+        return [
+            ListenerStatus(
+                listener.door.name,
+                listener.protocol,
+                listener.bound,
+                len(listener.connections),
+                self._books.received[listener.door.name],
+            )
+            for listener in (self.doors.listeners if self.doors is not None else [])
+            if listener.door.name != CONTROL or self._books.received[CONTROL]
+        ]
+
+    def _journal_status(self) -> JournalStatus:
+        journal = self._journal
+        return JournalStatus(
+            journal.first, journal.end, journal.bytes, journal.dead_count, journal.pending_bytes, journal.problem
+        )
+
+    def _events(self) -> Events:
+        return Events(
+            received=sum(self._books.received.values()),
+            accepted=self._ingest.accepted,
+            pending=self._ingest.pending,
+            rejected=dict(self._books.rejected + self._ingest.refused),
+            faults=dict(self._books.faults),
+        )
