@@ -29,6 +29,10 @@ EVENT_TIME, EVENT_TIME_SIZE = 0, 8
 
 NANOSECONDS = 1_000_000_000
 
+#: What decoders raise on damaged text, on keys that no dict can have, and on nesting.
+NOT_DECODED = (msgspec.DecodeError, ValueError, TypeError, RecursionError, OverflowError)
+
+_decode_entry = msgspec.msgpack.Decoder(tuple[object, dict[object, object]]).decode
 _decode_plain = msgspec.msgpack.Decoder(list[tuple[object, dict[object, object]]]).decode
 
 
@@ -78,16 +82,15 @@ def decode_forward(block: Block, types: Mapping[str, type[Event]]) -> list[Event
 
 def _entries(block: Block, payload: type | None) -> Sequence[tuple[object, Any]]:
     array = array_header(block.count) + block.body
-    for decode in (typed_entries(payload) if payload else _decode_plain, _decode_plain):
-        try:
-            entries: list[tuple[object, Any]] = decode(array)
-            return entries
-        except (msgspec.DecodeError, ValueError, TypeError, RecursionError):
-            continue
-    return _repaired(block, payload)
+    try:
+        entries: list[tuple[object, Any]] = (typed_entries(payload) if payload else _decode_plain)(array)
+        return entries
+    except NOT_DECODED:
+        entries = _mended(block)
+    return [(time, _typed(record, payload)) for time, record in entries] if payload else entries
 
 
-def _repaired(block: Block, payload: type | None) -> list[tuple[object, Any]]:
+def _mended(block: Block) -> list[tuple[object, Any]]:
     """Decode entries one by one, with damaged text mended; what is beyond that stays bytes."""
     unpacker = msgpack.Unpacker(max_buffer_size=max(1, len(block.body)))
     unpacker.feed(block.body)
@@ -96,24 +99,30 @@ def _repaired(block: Block, payload: type | None) -> list[tuple[object, Any]]:
     for _ in range(block.count):
         unpacker.skip()
         end = unpacker.tell()
-        entries.append(_repaired_entry(block.body[start:end], payload))
+        entries.append(_mended_entry(block.body[start:end]))
         start = end
     return entries
 
 
-def _repaired_entry(entry: bytes, payload: type | None) -> tuple[object, Any]:
+def _mended_entry(entry: bytes) -> tuple[object, Any]:
+    try:
+        return _decode_entry(entry)
+    except NOT_DECODED:
+        pass
     try:
         time, record = msgpack.unpackb(
             entry, unicode_errors="replace", strict_map_key=False, ext_hook=Ext, use_list=False, timestamp=3
         )
-    except (ValueError, TypeError, RecursionError, OverflowError):
+    except NOT_DECODED:
         return None, entry
-    if payload is not None:
-        try:
-            record = msgspec.convert(record, payload)
-        except msgspec.ValidationError:
-            pass
     return time, record
+
+
+def _typed(record: object, payload: type) -> Any:
+    try:
+        return msgspec.convert(record, payload)
+    except msgspec.ValidationError:
+        return record
 
 
 def _taken_apart(time: object) -> tuple[object, Mapping[object, object]]:

@@ -38,6 +38,11 @@ FIX_ARRAY, ARRAY_16, ARRAY_32 = 0x90, 0xDC, 0xDD
 FIX_MAP, MAPS = 0x80, frozenset([*range(0x80, 0x90), 0xDE, 0xDF])
 
 
+#: What says that entries are not all plain, or that one is none: TypeError comes from maps
+#: in the keys of maps, InvalidEvent from a tag that can be no type.
+NOT_PLAIN = (msgspec.DecodeError, InvalidEvent, ValueError, TypeError, RecursionError)
+
+
 class _Map(msgspec.Struct, gc=False):
     """Any map with strings as keys, stepped over without decoding its values."""
 
@@ -74,7 +79,7 @@ def read_packed(
     if size_hint is not None and 0 < size_hint <= len(payload):
         try:
             return _accept(tag, payload, size_hint, origin, schemas)
-        except (msgspec.DecodeError, ValueError, RecursionError):
+        except NOT_PLAIN:
             pass
     return _read(tag, payload, len(_split(payload)), origin, schemas)
 
@@ -99,7 +104,7 @@ def _read_array_header(body: bytes) -> tuple[int, int]:
 def _read(tag: str, body: bytes, count: int, origin: str, schemas: Schemas) -> tuple[Draft | None, Skipped]:
     try:
         return _accept(tag, body, count, origin, schemas)
-    except (msgspec.DecodeError, ValueError, RecursionError):
+    except NOT_PLAIN:
         return _pick(tag, body, count, origin, schemas)
 
 
@@ -107,7 +112,7 @@ def _accept(tag: str, body: bytes, count: int, origin: str, schemas: Schemas) ->
     """Take all entries at once where all are plain; raises where they are not."""
     if not count:
         return None, Counter()
-    check_tag(tag)
+    rules.check_one("type", tag)
     if MARKER in body:
         raise ValueError("there may be group markers")
     array = array_header(count) + body
@@ -155,7 +160,7 @@ def _split(body: bytes) -> list[bytes]:
 def _fault(tag: str, entry: bytes, schemas: Schemas) -> str | None:
     """Why an entry cannot be an event; none where it can."""
     try:
-        check_tag(tag)
+        rules.check_one("type", tag)
         time, record = map(bytes, _pair(entry))
         if record[0] not in MAPS or not _is_time(time):
             return INVALID
@@ -163,7 +168,7 @@ def _fault(tag: str, entry: bytes, schemas: Schemas) -> str | None:
             return GROUP_MARKER
         if tag in schemas:
             _typed_record(schemas[tag])(record)
-    except (InvalidEvent, msgspec.DecodeError, ValueError, TypeError, RecursionError):
+    except NOT_PLAIN:
         return INVALID
     return None
 
@@ -181,19 +186,6 @@ def _is_marker(time: bytes) -> bool:
     if isinstance(value, list):
         value = value[0]
     return isinstance(value, Ext) and value.data in MARKERS
-
-
-@functools.lru_cache(4096)
-def _check_short_tag(tag: str) -> None:
-    rules.check({"specversion": rules.SPECVERSION, "id": "0", "source": "/", "type": tag})
-
-
-def check_tag(tag: str) -> None:
-    """Hold a tag against the rules of ``type``, which it becomes.
-
-    :raises InvalidEvent: where it is empty or has characters that no type may have.
-    """
-    (_check_short_tag if len(tag) <= rules.MOST_REMEMBERED else _check_short_tag.__wrapped__)(tag)
 
 
 @functools.lru_cache(1024)

@@ -89,9 +89,7 @@ def _limited(draft: Draft, limits: EventLimits) -> Draft:
     return draft
 
 
-def _read_binary(
-    content_type: str | None, headers: Iterable[tuple[str, str]], body: bytes, schemas: Schemas
-) -> Draft:
+def _read_binary(content_type: str | None, headers: Iterable[tuple[str, str]], body: bytes, schemas: Schemas) -> Draft:
     attributes = _attributes(headers)
     if not attributes:
         raise UnsupportedFormat("no CloudEvent: neither its media type nor ce- headers", hint=HINT)

@@ -16,7 +16,7 @@ from msgspec import Raw
 from eventd.errors import InvalidEvent
 from eventd.formats import rules
 from eventd.formats.rules import REMEMBERED
-from eventd.formats.syntax import is_plain_time
+from eventd.formats.syntax import is_time
 
 __all__ = ["Plain", "accepts", "members", "payload_decoder"]
 
@@ -50,18 +50,14 @@ def accepts(event: Plain) -> bool:
         and event.id != ""
         and event.id.isprintable()
         and event.subject.isprintable()
-        and (not event.time or is_plain_time(event.time))
+        and (not event.time or is_time(event.time))
     )
 
 
 def members(event: Plain) -> int:
     """How many members there are beside ``data``."""
     return (
-        REQUIRED
-        + (event.time != "")
-        + (event.subject != "")
-        + (event.datacontenttype != "")
-        + (event.dataschema != "")
+        REQUIRED + (event.time != "") + (event.subject != "") + (event.datacontenttype != "") + (event.dataschema != "")
     )
 
 

@@ -143,9 +143,8 @@ def _check_subject(value: object) -> int:
 
 
 def _check_time(value: object) -> int:
-    if isinstance(value, str) and syntax.is_plain_time(value):
-        return 0
-    if not syntax.is_time(_text("time", value)):
+    if not (isinstance(value, str) and syntax.is_time(value)):
+        _text("time", value)
         raise InvalidEvent("must be an RFC 3339 time such as 2026-01-31T12:00:00Z", attribute="time")
     return 0
 

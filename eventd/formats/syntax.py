@@ -7,9 +7,10 @@ no sender can make it slow. What an attribute must be is in ``rules``.
 from __future__ import annotations
 
 import calendar
+import functools
 import re
 
-__all__ = ["FORBIDDEN", "NAME", "is_json", "is_media_type", "is_plain_time", "is_reference", "is_time", "is_uri"]
+__all__ = ["FORBIDDEN", "NAME", "is_json", "is_media_type", "is_reference", "is_time", "is_uri"]
 
 NAME = re.compile(r"[a-z0-9]+")
 
@@ -46,16 +47,15 @@ URI = re.compile(rf"[A-Za-z][A-Za-z0-9+.-]*:{_HIERARCHY}{_TAIL}")
 RELATIVE = re.compile(rf"(?:{_AUTHORITY}{_SEGMENTS}|/(?:{_PCHAR}+{_SEGMENTS})?|{_NO_COLON}+{_SEGMENTS}|){_TAIL}")
 
 
-def is_plain_time(value: str) -> bool:
-    """Whether it is an RFC 3339 time on a day that each month has."""
-    return TIME.fullmatch(value) is not None and value[8:10] <= EVERY_MONTH
-
-
 def is_time(value: str) -> bool:
     """Whether it is an RFC 3339 time."""
-    if not TIME.fullmatch(value):
-        return False
-    year, month, day = int(value[:4]), int(value[5:7]), int(value[8:10])
+    return TIME.fullmatch(value) is not None and (value[8:10] <= EVERY_MONTH or _is_day(value[:10]))
+
+
+@functools.lru_cache(64)
+def _is_day(date: str) -> bool:
+    """Whether the month has that day; today is nearly always remembered."""
+    year, month, day = map(int, date.split("-"))
     # Year 0 is a leap year like year 4, which the calendar knows.
     return day <= calendar.monthrange(year or 4, month)[1]
 

@@ -56,7 +56,7 @@ def test_the_fast_way_and_the_careful_way_agree(found: dict[str, Any], data: Any
 
 @given(st.binary(max_size=8), st.integers(0, 400), st.integers(0, 8))
 def test_damage_is_refused_or_makes_another_event_that_can_be_read(wrong: bytes, at: int, cut: int):
-    body = raw(subject="ä\\n\"", ext=5)
+    body = raw(subject='ä\\n"', ext=5)
     damaged = body[:at] + wrong + body[at + cut :]
     try:
         draft = read(damaged)
@@ -65,7 +65,9 @@ def test_damage_is_refused_or_makes_another_event_that_can_be_read(wrong: bytes,
     assert len(json_events.decode_body(draft.body)) == 1
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"1", b'"x"', b"null", b"{", b"{}}", b"\xff", b'{"a":NaN}', b'{"a":1e999}', b'{"a":"\xff"}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"1", b'"x"', b"null", b"{", b"{}}", b"\xff", b'{"a":NaN}', b'{"a":1e999}', b'{"a":"\xff"}']
+)
 def test_what_is_no_json_object_is_malformed(body: bytes):
     with pytest.raises(MalformedInput):
         read(body)
@@ -77,51 +79,51 @@ def test_a_payload_that_could_not_be_read_again_is_refused(data: bytes):
         read(raw(data=None).replace(b"null", data))
 
 
-def test_R7_an_attribute_that_is_null_is_unset():
+def test_r7_an_attribute_that_is_null_is_unset():
     read(raw(subject=None, ext=None, datacontenttype=None))
     assert refused(raw(id=None)) == "id"
 
 
-def test_R7_a_null_payload_is_a_payload():
+def test_r7_a_null_payload_is_a_payload():
     read(raw(data=None))
     assert refused(raw(data=None, data_base64="aGk=")) == "data_base64"
 
 
-def test_R8_data_and_data_base64_exclude_each_other():
+def test_r8_data_and_data_base64_exclude_each_other():
     assert refused(raw(data_base64="aGk=")) == "data_base64"
     read(raw(data=UNSET, data_base64="aGk="))
     read(raw(data_base64=None))
 
 
 @pytest.mark.parametrize("value", ["a", "aGk", "aG k=", "!!!!", "aGk=\n", 5, [], "aGk==="])
-def test_R8_data_base64_is_base64(value: Any):
+def test_r8_data_base64_is_base64(value: Any):
     assert refused(raw(data=UNSET, data_base64=value)) == "data_base64"
 
 
-def test_R9_a_batch_keeps_each_event_as_it_came():
+def test_r9_a_batch_keeps_each_event_as_it_came():
     one, two = raw(id="1"), raw(id="2", type="other")
     draft = json_events.read_batch(b"[ %b ,\n%b ]" % (one, two), {})
     assert draft == Draft(Encoding.JSON, 2, ("com.example.reading", "other"), one + b"," + two)
 
 
-def test_R9_an_empty_batch_is_a_draft_of_none():
+def test_r9_an_empty_batch_is_a_draft_of_none():
     assert json_events.read_batch(b"[]", {}).count == 0
 
 
 @pytest.mark.parametrize("wrong", [raw(id=""), raw(specversion="0.3"), b"5", b"{}"])
-def test_R9_one_wrong_event_refuses_the_batch_and_is_named(wrong: bytes):
+def test_r9_one_wrong_event_refuses_the_batch_and_is_named(wrong: bytes):
     with pytest.raises(InvalidEvent) as caught:
         json_events.read_batch(b"[%b,%b,%b]" % (raw(), wrong, raw()), {})
     assert caught.value.index == 1
 
 
 @pytest.mark.parametrize("body", [raw(), b"", b"[", b"[1", b"5"])
-def test_R9_a_batch_is_an_array(body: bytes):
+def test_r9_a_batch_is_an_array(body: bytes):
     with pytest.raises(MalformedInput):
         json_events.read_batch(body, {})
 
 
-def test_R12_large_events_and_unknown_extensions_go_through_untouched():
+def test_r12_large_events_and_unknown_extensions_go_through_untouched():
     body = raw(data="x" * 70_000, **{f"ext{number}": "y" * 100 for number in range(50)})
     assert read(body).body == body
 
@@ -130,19 +132,21 @@ def twice(name: str, value: bytes, separator: bytes = b",") -> bytes:
     return raw(ext="x")[:-1] + separator + b'"%b":%b}' % (name.encode(), value)
 
 
-@pytest.mark.parametrize("name, value", [("id", b'"a1"'), ("time", b"null"), ("data", b"{}"), ("data", b"1"), ("ext", b"5")])
+@pytest.mark.parametrize(
+    "name, value", [("id", b'"a1"'), ("time", b"null"), ("data", b"{}"), ("data", b"1"), ("ext", b"5")]
+)
 @pytest.mark.parametrize("separator", [b",", b" , ", b",\n"])
-def test_R13_no_member_comes_twice(name: str, value: bytes, separator: bytes):
+def test_r13_no_member_comes_twice(name: str, value: bytes, separator: bytes):
     assert refused(twice(name, value, separator)) == name
 
 
-def test_R13_a_name_cannot_hide_behind_escapes():
+def test_r13_a_name_cannot_hide_behind_escapes():
     assert refused(twice("\\u0069d", b'"a1"')) == "id"
     assert refused(twice("\\u0064ata", b"1")) == "data"
 
 
 @given(json_data, st.booleans())
-def test_R13_members_of_the_payload_are_its_own_business(data: Any, ascii: bool):
+def test_r13_members_of_the_payload_are_its_own_business(data: Any, ascii: bool):
     inner = json.dumps({"id": "1", "data": data, "q": 'a"b\\'}, ensure_ascii=ascii)
     body = raw(data=None).replace(b'"data":null', b'"data":{"id":1,"id":2,"x":%b}' % inner.encode())
     read(body)

@@ -75,7 +75,9 @@ def test_damage_is_refused_or_makes_another_event_that_can_be_read(wrong: bytes,
     assert len(blocks.decode(Block(0, 1, draft.encoding, draft.types, 0, draft.body))) == 1
 
 
-@pytest.mark.parametrize("body", [b"", b"\xc1", b"\x90", b"\x05", encode({1: 2}), encode(plain())[:-1], encode(plain()) + b"\0"])
+@pytest.mark.parametrize(
+    "body", [b"", b"\xc1", b"\x90", b"\x05", encode({1: 2}), encode(plain())[:-1], encode(plain()) + b"\0"]
+)
 def test_what_is_no_map_of_strings_is_malformed(body: bytes):
     with pytest.raises(MalformedInput):
         read(body)
