@@ -6,6 +6,7 @@ import http.client
 import json
 import socket
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -17,6 +18,8 @@ __all__ = ["DaemonConnection", "Refused", "Unreachable"]
 SOCKET = "eventd.sock"
 #: A daemon that does not answer for so long is stuck; it answers a status in milliseconds.
 ANSWER_WITHIN = 30.0
+#: As much as a chunk of many lines has, so that few calls bring them.
+_READ = 65536
 _GOOD = range(200, 300)
 
 Query = Sequence[tuple[str, str]]
@@ -46,7 +49,8 @@ class DaemonConnection:
 
         :raises Unreachable: when no daemon answers. :raises Refused: when it says no.
         """
-        body = self._ask("GET", path, query).read()
+        with self._ask("GET", path, query) as response:
+            body = response.read()
         try:
             return json.loads(body)
         except ValueError as error:
@@ -57,24 +61,18 @@ class DaemonConnection:
 
         :raises Unreachable: when no daemon answers. :raises Refused: when it says no.
         """
-        self._ask("POST", path, (), body, {"Content-Type": content_type}).read()
+        with self._ask("POST", path, (), body, {"Content-Type": content_type}) as response:
+            response.read()
 
     def lines(self, path: str, query: Query = ()) -> Iterator[bytes]:
         """The lines of an endless answer, each when it comes.
 
         :raises Unreachable: when no daemon answers, or it breaks off. :raises Refused: when it says no.
         """
-        connection = self._connection()
-        response = self._ask("GET", path, query, connection=connection)
-        if connection.sock is not None:
-            connection.sock.settimeout(None)  # nothing need happen for days
-        try:
-            while line := response.readline():
-                if line.strip():
-                    yield line
-        except (OSError, http.client.HTTPException) as error:
-            raise Unreachable("the daemon broke off", hint="it may have been stopped: eventd status") from error
+        with self._ask("GET", path, query, endless=True) as response:
+            yield from _lines(response)
 
+    @contextmanager
     def _ask(
         self,
         method: str,
@@ -82,20 +80,22 @@ class DaemonConnection:
         query: Query,
         body: bytes | None = None,
         headers: dict[str, str] | None = None,
-        connection: http.client.HTTPConnection | None = None,
-    ) -> http.client.HTTPResponse:
-        connection = connection or self._connection()
+        endless: bool = False,
+    ) -> Iterator[http.client.HTTPResponse]:
+        connection = _UnixConnection(self._path, self._timeout)
         try:
-            connection.request(method, f"{path}?{urlencode(query)}" if query else path, body, headers or {})
-            response = connection.getresponse()
-            if response.status not in _GOOD:
-                raise _refusal(response.status, response.read())
+            _request(connection, method, f"{path}?{urlencode(query)}" if query else path, body, headers or {})
+            sock = connection.sock
+            with connection.getresponse() as response:
+                if response.status not in _GOOD:
+                    raise _refusal(response.status, response.read())
+                if endless:
+                    sock.settimeout(None)  # it may have nothing to say for days
+                yield response
         except (OSError, http.client.HTTPException) as error:
             raise self._unreachable(error) from error
-        return response
-
-    def _connection(self) -> http.client.HTTPConnection:
-        return _UnixConnection(self._path, self._timeout)
+        finally:
+            connection.close()
 
     def _unreachable(self, error: Exception) -> Unreachable:
         elsewhere = "or name its run directory: -o eventd.run_dir=DIR, or its file: -c FILE"
@@ -108,6 +108,8 @@ class DaemonConnection:
             case PermissionError():
                 hint = "run this command as the user eventd or as root, or be in the group eventd"
                 return Unreachable(f"you may not open {self._path}", hint=hint)
+            case http.client.IncompleteRead():
+                return Unreachable("the daemon broke off", hint="it may have been stopped: eventd status")
             case TimeoutError():
                 return Unreachable(f"the daemon at {self._path} does not answer", hint="its log may say why")
         told = str(error) or type(error).__name__
@@ -125,6 +127,25 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock = socket.socket(socket.AF_UNIX)
         self.sock.settimeout(self.timeout)
         self.sock.connect(str(self._path))
+
+
+def _request(
+    connection: http.client.HTTPConnection, method: str, target: str, body: bytes | None, headers: dict[str, str]
+) -> None:
+    try:
+        connection.request(method, target, body, headers)
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # it may have refused before it had all: what it answered tells
+
+
+def _lines(response: http.client.HTTPResponse) -> Iterator[bytes]:
+    """Whole lines, as soon as they are there. (``readline`` would take a broken answer for one that ended.)"""
+    rest = b""
+    while data := response.read1(_READ):
+        *lines, rest = (rest + data).split(b"\n")
+        yield from (line + b"\n" for line in lines if line.strip())
+    if rest.strip():
+        yield rest + b"\n"
 
 
 def _refusal(status: int, body: bytes) -> Refused:

@@ -33,10 +33,17 @@ Colours are for terminals only. In a pipe `eventd tail` prints JSON lines, and t
 """
 
 
+_WIDTH = 100
+
+
 def markdown() -> str:
     """The page."""
-    context = click.Context(main, info_name="eventd", **main.context_settings)
-    return _HEAD + "".join(_sections(main, context))
+    return _HEAD + "".join(_sections(main, _context(main, "eventd", None)))
+
+
+def _context(command: click.Command, name: str, parent: click.Context | None) -> click.Context:
+    # A fixed width: the page must not depend on the window in which it was made.
+    return click.Context(command, info_name=name, parent=parent, terminal_width=_WIDTH, **main.context_settings)
 
 
 def _sections(command: click.Command, context: click.Context) -> Iterator[str]:
@@ -45,9 +52,7 @@ def _sections(command: click.Command, context: click.Context) -> Iterator[str]:
         for name in command.list_commands(context):
             child = command.get_command(context, name)
             if child is not None:
-                yield from _sections(
-                    child, click.Context(child, info_name=name, parent=context, **main.context_settings)
-                )
+                yield from _sections(child, _context(child, name, context))
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ _BATCH = "application/cloudevents-batch+json"
 def command(
     settings: Settings, type: str, data: str | None, extensions: tuple[str, ...], **attributes: str | None
 ) -> None:
-    """Send one event of TYPE to the daemon.
+    """Send one event to the daemon: what TYPE it is, and more if you like.
 
     Prints the event's id once the event is durable.
 

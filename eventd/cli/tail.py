@@ -16,9 +16,15 @@ from eventd.cli.options import Settings, configured
 __all__ = ["command", "pretty"]
 
 _PATH = "/api/v1/events"
+#: What stands first in the line for people, in this order, and how it looks.
+_STYLES: dict[str, dict[str, Any]] = {
+    "eventdoffset": {"fg": "bright_black"},
+    "time": {"fg": "bright_black"},
+    "type": {"fg": "cyan", "bold": True},
+    "subject": {"fg": "green"},
+}
 #: Attributes that the line for people has a place for, or that tell them nothing.
-_PLACED = {"specversion", "id", "type", "time", "source", "subject", "eventdoffset", "data", "data_base64"}
-_PLACED |= {"datacontenttype"}
+_PLACED = {*_STYLES, "specversion", "id", "source", "datacontenttype", "data", "data_base64"}
 
 
 @click.command("tail")
@@ -76,14 +82,13 @@ def _print(lines: Iterable[bytes], form: Callable[[bytes], bytes]) -> int:
 
 def pretty(event: dict[str, Any]) -> str:
     """An event as a line for people, in colours."""
-    return " ".join(part for part in _parts(event) if part)
+    return " ".join(_parts(event))
 
 
 def _parts(event: dict[str, Any]) -> Iterator[str]:
-    yield click.style(_safe(event.get("eventdoffset", "")), fg="bright_black")
-    yield click.style(_safe(event.get("time", "")), fg="bright_black")
-    yield click.style(_safe(event.get("type", "")), fg="cyan", bold=True)
-    yield click.style(_safe(event.get("subject", "")), fg="green")
+    for name, style in _STYLES.items():
+        if name in event:
+            yield click.style(_safe(event[name]), **style)
     yield from (_safe(f"{name}={value}") for name, value in event.items() if name not in _PLACED)
     if "data" in event:
         yield _safe(msgspec.json.encode(event["data"]).decode("utf-8"))

@@ -1,0 +1,19 @@
+"""The settings that plugins have in common."""
+
+from __future__ import annotations
+
+import pytest
+
+from eventd.config.settings_plugins import EVENT_TYPE, HANDLER, SERVICE, SOURCE
+from eventd.config.table import Section
+
+
+@pytest.mark.parametrize("section", [EVENT_TYPE, HANDLER, SOURCE, SERVICE], ids=lambda section: section.name)
+def test_every_kind_can_be_disabled_and_takes_own_keys(section: Section) -> None:
+    assert section.setting("enabled") is not None
+    assert section.named
+    assert section.plugin
+
+
+def test_event_types_and_handlers_have_the_same() -> None:
+    assert EVENT_TYPE.settings == HANDLER.settings
