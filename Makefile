@@ -1,0 +1,84 @@
+# What can be done here. "make run" and "make test" need nothing but python3 with venv, and pip's index once.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PLUGINS := hostmetrics jsonl github
+PACKAGES := . $(PLUGINS:%=./plugins/%)
+METADATA := setup.cfg pyproject.toml $(PLUGINS:%=plugins/%/setup.cfg) $(PLUGINS:%=plugins/%/pyproject.toml)
+
+# Where "make install" puts things; DESTDIR goes before them all.
+PREFIX ?= /opt/eventd
+SYSCONF ?= /etc/eventd
+UNITS ?= /etc/systemd/system
+COMMANDS ?= /usr/local/bin
+
+.PHONY: help run test needs lint format bench docs install uninstall clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make run        eventd in the foreground on etc/eventd.ini, with its state in var/"
+	@echo "make test       install what the tests need, and run them; ARGS=... goes to pytest"
+	@echo "make lint       ruff and mypy"
+	@echo "make format     let ruff mend what it can"
+	@echo "make bench      measure eventd and its peers side by side"
+	@echo "make docs       write the pages that are made from the code"
+	@echo "make install    as root: a systemd service, in $(PREFIX), $(SYSCONF) and /var/lib/eventd"
+	@echo "make uninstall  as root: take the service away; configuration and events stay"
+	@echo "make clean      remove what was built; .venv and var stay"
+
+run: $(VENV)/.installed
+	@mkdir -p var/lib var/run
+	@exec $(BIN)/eventd run -c etc/eventd.ini -o eventd.state_dir=var/lib -o eventd.run_dir=var/run
+
+test: needs
+	$(BIN)/python -m pytest $(ARGS)
+
+needs: $(VENV)/.tools
+	@tests/needs.sh
+
+lint: $(VENV)/.tools
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.tools
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: needs
+	$(BIN)/python -m bench $(ARGS)
+
+docs: $(VENV)/.installed
+	$(BIN)/eventd config docs > docs/configuration.md.new
+	mv docs/configuration.md.new docs/configuration.md
+
+# The stamps are newer than the metadata that they were installed by: nothing is fetched twice.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo "eventd needs Python 3.11 or newer: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "python3 has no venv: on Debian, apt-get install python3-venv"; exit 1; }
+
+# Without build isolation, setuptools is fetched once and not for each package.
+$(VENV)/.installed: $(METADATA) | $(BIN)/python
+	@echo "installing eventd and its plugins into $(VENV)"
+	@$(PIP) install 'setuptools>=77' wheel
+	@$(PIP) install --no-build-isolation $(PACKAGES:%=--editable %)
+	@touch $@
+
+$(VENV)/.tools: $(VENV)/.installed
+	@echo "installing the tools for tests, lint and benchmarks into $(VENV)"
+	@$(PIP) install --no-build-isolation --editable '.[test,lint,bench]'
+	@touch $@
+
+install:
+	@test "$$(id -u)" = 0 || test -n "$(DESTDIR)" || { echo "make install must be run by root"; exit 1; }
+	@systemd/install.sh "$(PYTHON)" "$(DESTDIR)" "$(PREFIX)" "$(SYSCONF)" "$(UNITS)" "$(COMMANDS)" $(PACKAGES)
+
+uninstall:
+	@test "$$(id -u)" = 0 || test -n "$(DESTDIR)" || { echo "make uninstall must be run by root"; exit 1; }
+	@systemd/uninstall.sh "$(DESTDIR)" "$(PREFIX)" "$(SYSCONF)" "$(UNITS)" "$(COMMANDS)"
+
+clean:
+	rm -rf build .bench .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
