@@ -7,6 +7,7 @@ configuration, too.
 
 from __future__ import annotations
 
+import os
 import socket
 from collections.abc import Iterable
 from pathlib import Path
@@ -32,6 +33,7 @@ from .settings_daemon import EVENTD
 from .settings_network import DEFAULT_BIND
 from .settings_plugins import HANDLER
 from .table import Section, Setting
+from .values import PATH
 
 __all__ = ["examine", "load", "read_all"]
 
@@ -150,6 +152,8 @@ class _Reader:
         text = self._merged.text(title, written)
         if text is None or (text == "" and setting.default is None):
             return default
+        if setting.kind is PATH and written.place.line is None:
+            text = os.path.abspath(text)  # who types a command means the directory that they are in
         try:
             return setting.kind.parse(text)
         except ValueError as error:

@@ -43,6 +43,7 @@ given several times) it reads these files instead. Nothing has to be set: withou
 
 A file is INI text in UTF-8. Keys are in lower case, a comment stands on a line of its own, and a value
 goes on in the next line where that is indented. A key or a section that does not exist is an error.
+A path in a file is absolute; one in `-o` may be relative to the directory where the command is called.
 
 `%(name)s` in a value is the value of `name` in the same section, else in `[DEFAULT]`, else in
 `[eventd]`; `%%` is a percent sign.

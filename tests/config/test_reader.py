@@ -135,6 +135,13 @@ attempts = 5  # a few
     ]
 
 
+def test_a_relative_path_is_for_the_command_line_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    assert read(tmp_path, "", "eventd.state_dir=var/lib").eventd.state_dir == f"{tmp_path}/var/lib"
+    assert "is not an absolute path" in faults(tmp_path, "[eventd]\nstate_dir = var/lib\n")[0]
+
+
 def test_default_is_for_variables_only(tmp_path: Path) -> None:
     assert read(tmp_path, "[DEFAULT]\nroot = /r\n[eventd]\nstate_dir = %(root)s/s\n").eventd.state_dir == "/r/s"
 
