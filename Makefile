@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 PLUGINS := hostmetrics jsonl github
 PACKAGES := . $(PLUGINS:%=./plugins/%)
 METADATA := setup.cfg pyproject.toml $(PLUGINS:%=plugins/%/setup.cfg) $(PLUGINS:%=plugins/%/pyproject.toml)
@@ -30,7 +30,7 @@ help:
 
 run: $(VENV)/.installed
 	@mkdir -p var/lib var/run
-	@exec $(BIN)/eventd run -c etc/eventd.ini -o eventd.state_dir=var/lib -o eventd.run_dir=var/run
+	@exec $(BIN)/eventd run -c etc/eventd.ini -o "eventd.state_dir=$(CURDIR)/var/lib" -o "eventd.run_dir=$(CURDIR)/var/run"
 
 test: needs
 	$(BIN)/python -m pytest $(ARGS)

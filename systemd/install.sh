@@ -8,7 +8,7 @@ shift 6
 # A link's target is where things will be, not where they are put together.
 venv=$destdir$prefix
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-pip="$venv/bin/python -m pip --disable-pip-version-check --quiet"
+pip="$venv/bin/python -m pip --disable-pip-version-check --quiet --quiet"
 # What an earlier build left in the tree would be installed, too, after its file is gone.
 for package in "$@"; do
     rm -rf "$package/build/lib" "$package"/build/bdist.*
