@@ -73,7 +73,7 @@ def read_all(files: Iterable[str | Path], conf_dir: str | Path | None, overrides
     if not any(name.startswith("listener:") for name in merged.sections):
         merged.add(_default_listeners())
     for override in overrides:
-        merged.add(parse_override(override))
+        merged.add(_from_here(parse_override(override)))
     return merged
 
 
@@ -87,6 +87,18 @@ def _fallback() -> dict[str, str]:
     """What ``%(…)s`` gives for a key of ``[eventd]`` that is not set."""
     defaults = {setting.key: setting.default for setting in EVENTD.settings}
     return {"node": socket.gethostname()} | {key: value for key, value in defaults.items() if value is not None}
+
+
+def _from_here(override: Parsed) -> Parsed:
+    """Make a relative path absolute: who types a command means the directory that they are in."""
+    for title, values in override.sections.items():
+        section = section_named(title.partition(":")[0])
+        for key, value in values.items():
+            setting = section.setting(key) if section else None
+            if setting is not None and setting.kind is PATH and value.text and value.text[0] not in "/%":
+                here = os.getcwd().replace("%", "%%")
+                values[key] = value._replace(text=os.path.normpath(f"{here}/{value.text}"))
+    return override
 
 
 def _default_listeners() -> Parsed:
@@ -152,8 +164,6 @@ class _Reader:
         text = self._merged.text(title, written)
         if text is None or (text == "" and setting.default is None):
             return default
-        if setting.kind is PATH and written.place.line is None:
-            text = os.path.abspath(text)  # who types a command means the directory that they are in
         try:
             return setting.kind.parse(text)
         except ValueError as error:

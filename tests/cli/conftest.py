@@ -40,6 +40,9 @@ class StandIn(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
         self.breaks_off = False
         super().__init__(str(run_dir / "eventd.sock"), _Handler)
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Do not tell of clients that had enough; what is wrong otherwise is seen by the client."""
+
     def answer(self, path: str, document: Any, status: int = 200) -> None:
         self.answers[path] = (status, [json.dumps(document).encode()])
 

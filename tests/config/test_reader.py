@@ -138,7 +138,9 @@ attempts = 5  # a few
 def test_a_relative_path_is_for_the_command_line_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
 
-    assert read(tmp_path, "", "eventd.state_dir=var/lib").eventd.state_dir == f"{tmp_path}/var/lib"
+    configuration = read(tmp_path, "[handler:x]\nd = %(state_dir)s/d\n", "eventd.state_dir=./var/lib")
+    assert configuration.eventd.state_dir == f"{tmp_path}/var/lib"
+    assert configuration.plugin("handler", "x").own == {"d": f"{tmp_path}/var/lib/d"}
     assert "is not an absolute path" in faults(tmp_path, "[eventd]\nstate_dir = var/lib\n")[0]
 
 
