@@ -8,6 +8,8 @@
     tail          the newest blocks, in memory
     opening       opens the files, whatever state they are in
     connection, schema, record   SQLite's settings, the tables, a row and its checksum
+
+Only ``journal`` belongs to the hub; everything else is plain code for native threads.
 """
 
 from .connection import JournalOptions

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds between two looks at the limits, when the last one left nothing to do.
 PERIOD = 1.0
+#: Bytes written after which it looks at once: about what the journal may be over its limit.
+MOST_WRITTEN = 16 << 20
 #: Seconds between two log entries about the same trouble.
 QUIET = 60.0
 #: Bytes that are written to see whether a disk that failed takes events again.
@@ -86,8 +88,7 @@ class Housekeeping:
         return True
 
     def _retain(self, cursors: Mapping[str, int]) -> None:
-        # Between two looks, what was written since may be as much as the limit allows to be over.
-        if time.monotonic() < self._next_look:
+        if time.monotonic() < self._next_look and self._written < MOST_WRITTEN:
             return
         dropped = None
         if self._retention.limited:

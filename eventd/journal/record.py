@@ -70,7 +70,5 @@ def from_row(row: Row) -> Block:
         raise DamagedRow(first, f"{error.__class__.__name__}: {error}") from error
 
 
-def _checksum(
-    first: int, count: int, received: int, encoding: int, types: bytes, origin: bytes, body: bytes
-) -> int:
+def _checksum(first: int, count: int, received: int, encoding: int, types: bytes, origin: bytes, body: bytes) -> int:
     return zlib.crc32(body, zlib.crc32(HEADER.pack(first, count, received, encoding) + types + origin))

@@ -137,13 +137,25 @@ class Writer:
     def run(self) -> None:
         """Commit units until ``stop``: the body of the native thread."""
         while not self._stopping:
-            jobs = self._take()
-            if jobs:
-                self._commit(jobs)
-            elif self.failing:
-                self._probe()
-            self._keeping.tend(self._cursors)
-        self._close()
+            self.step()
+        self.close()
+
+    def step(self) -> None:
+        """Commit what waits, or wait for a while; then do a little housekeeping."""
+        jobs = self._take()
+        if jobs:
+            self._commit(jobs)
+        elif self.failing:
+            self._probe()
+        self._keeping.tend(self._cursors)
+
+    def close(self) -> None:
+        """Copy the WAL away, so that the next start finds nothing to recover."""
+        try:
+            checkpoint(self._connection)
+        except sqlite3.Error as error:
+            log.warning("the journal's WAL could not be copied into the database at the end: %s", error)
+        self._connection.close()
 
     def _read(self, connection: sqlite3.Connection) -> Opened:
         identity = prepare(connection, self._options.node)
@@ -244,11 +256,3 @@ class Writer:
 
     def _reported(self, dropped: Dropped | None, used: int) -> None:
         self._post(self._report, dropped, used)
-
-    def _close(self) -> None:
-        """Copy the WAL away, so that the next start finds nothing to recover."""
-        try:
-            checkpoint(self._connection)
-        except sqlite3.Error as error:
-            log.warning("the journal's WAL could not be copied into the database at the end: %s", error)
-        self._connection.close()

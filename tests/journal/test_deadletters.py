@@ -1,0 +1,50 @@
+"""What was given up is kept with everything that is needed to judge it."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from eventd.journal.connection import connect
+from eventd.journal.deadletters import bury, count, list_letters
+from eventd.journal.schema import prepare
+from tests.journal.support import letter
+
+
+@pytest.fixture
+def connection(tmp_path: Path):  # type: ignore[no-untyped-def]
+    made = connect(str(tmp_path / "j"))
+    prepare(made, "")
+    yield made
+    made.close()
+
+
+def test_they_come_back_whole(connection: sqlite3.Connection, tmp_path: Path) -> None:
+    letters = [letter("handler:a", 1), letter("handler:b", 1), letter("handler:a", 7)]
+    bury(connection, letters)
+    reader = connect(str(tmp_path / "j"), writable=False)
+
+    for number, made in enumerate(letters, 1):
+        made.id = number
+    assert list_letters(connection) == letters
+    assert list_letters(reader) == letters
+    assert list_letters(reader, "handler:a") == [letters[0], letters[2]]
+    assert list_letters(reader, after=1, limit=1) == [letters[1]]
+    assert count(connection) == {"handler:a": 2, "handler:b": 1}
+    reader.close()
+
+
+def test_giving_up_again_replaces_but_keeps_the_first_time(connection: sqlite3.Connection) -> None:
+    bury(connection, [letter(first_time=1, last_time=2, reason="old")])
+    bury(connection, [letter(first_time=5, last_time=6, reason="new")])
+
+    (found,) = list_letters(connection)
+    assert (found.first_time, found.last_time, found.reason) == (1, 6, "new")
+
+
+def test_a_traceback_may_quote_anything(connection: sqlite3.Connection) -> None:
+    bury(connection, [letter(reason="\udc80 \0", traceback="\ud800")])
+
+    assert list_letters(connection)[0].traceback == "\\ud800"
