@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import pathlib
+import shutil
 from typing import Any
 
 import msgspec
@@ -36,3 +37,12 @@ def github_webhooks() -> list[dict[str, Any]]:
         pytest.skip(f"the recorded webhooks are not here: {path.name} in {DATA}")
     with gzip.open(path) as lines:
         return [msgspec.json.decode(line) for line in lines]
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> pathlib.Path:
+    """Where the clients that run on node are: ``tests/needs.sh`` installs them."""
+    path = ROOT / "build" / "node" / "node_modules"
+    if not shutil.which("node") or not path.is_dir():
+        pytest.skip("node or its clients are not installed: make needs")
+    return path
