@@ -17,9 +17,6 @@ from eventd.plugin.registry import Registry
 
 __all__ = ["command"]
 
-#: Kinds of plugins whose section in the configuration is that of another kind.
-_SECTIONS = {"webhook": "source"}
-
 
 @click.group("plugins")
 def command() -> None:
@@ -71,7 +68,7 @@ def show(settings: Settings, name: str, as_json: bool) -> None:
       eventd plugins show handler:jsonl --json
     """
     registry = Registry.load(settings.load())
-    found = [loaded for loaded in registry.loaded if name in (loaded.name, _full(loaded), _section(loaded))]
+    found = [loaded for loaded in registry.loaded if name in (loaded.name, _full(loaded), loaded.options.section)]
     if not found:
         raise _unknown(registry, name)
     details = [_details(loaded) for loaded in found]
@@ -106,10 +103,6 @@ def _full(loaded: Loaded) -> str:
     return f"{loaded.kind}:{loaded.name}"
 
 
-def _section(loaded: Loaded) -> str:
-    return f"{_SECTIONS.get(loaded.kind, loaded.kind)}:{loaded.name}"
-
-
 def _unknown(registry: Registry, name: str) -> EventdError:
     for failed, error in registry.failed:
         if name in (failed, failed.partition(":")[2]):
@@ -127,7 +120,7 @@ def _details(loaded: Loaded) -> dict[str, Any]:
         "package": loaded.package,
         "version": loaded.version,
         "entry": loaded.value,
-        "section": _section(loaded),
+        "section": loaded.options.section,
         "types": list(loaded.types),
         "doc": inspect.getdoc(loaded.subject) or "",
         "settings": _settings(type(loaded.config)),
