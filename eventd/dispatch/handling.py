@@ -23,7 +23,7 @@ import msgspec
 
 from eventd.dispatch.portion import Portion
 from eventd.dispatch.retry import Policy
-from eventd.dispatch.runner import Breath, Runner
+from eventd.dispatch.runner import Runner
 from eventd.event import Batch, Draft
 from eventd.formats import json_events
 from eventd.journal import DeadLetter
@@ -75,8 +75,7 @@ class Handling:
         self._policy = policy
         self._settle = settle
         self._wait = wait
-        #: To be reset by whoever lets the others on the hub have their turn.
-        self.breathe = Breath()
+        self.breathe = runner.breathe
         self._drafts: list[Draft] = []
         self._dead: list[DeadLetter] = []
         #: Calls that were made again.

@@ -50,6 +50,8 @@ class Place:
 
     def __init__(self, run: str, name: str, bridge: Bridge) -> None:
         self.green = run == "green"
+        #: To be reset by whoever lets the others on the hub have their turn.
+        self.breathe = Breath()
         self._worker = None if self.green else bridge.thread(name)
 
     def call(self, function: Callable[..., Any], *args: Any) -> Any:
@@ -78,6 +80,7 @@ class Runner:
     def __init__(self, work: Callable[[Batch], None], place: Place, collector: Collector, observe: Observe) -> None:
         self._work = work
         self._place = place
+        self.breathe = place.breathe
         self._collector = collector
         self._observe = observe
 
@@ -100,11 +103,9 @@ class Runner:
 
 def executing(execute: Callable[[Event], Any], collector: Collector, place: Place) -> Callable[[Batch], None]:
     """The work of an event type: ``execute`` for each event; one that fails takes back only what it emitted."""
-    breathe = Breath() if place.green else None
+    breathe = place.breathe if place.green else None
 
     def work(batch: Batch) -> None:
-        if breathe is not None:
-            breathe.reset()
         for index, event in enumerate(batch.events):
             mark = collector.mark()
             try:

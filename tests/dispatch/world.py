@@ -119,8 +119,7 @@ class World:
         return known.value.first
 
     def status(self, name: str) -> ConsumerStatus:
-        status = next(status for status in self.dispatcher.status() if status.name == name)
-        return status
+        return next(status for status in self.dispatcher.status() if status.name == name)
 
     def done(self, name: str) -> ConsumerStatus:
         """Wait until a consumer has nothing left to do."""
