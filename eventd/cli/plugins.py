@@ -10,6 +10,7 @@ import click
 import msgspec
 
 from eventd.cli.options import Settings, configured
+from eventd.config.describe import describe
 from eventd.config.nearest import did_you_mean
 from eventd.errors import EventdError, NotFound
 from eventd.plugin.loaded import Loaded
@@ -123,28 +124,8 @@ def _details(loaded: Loaded) -> dict[str, Any]:
         "section": loaded.options.section,
         "types": list(loaded.types),
         "doc": inspect.getdoc(loaded.subject) or "",
-        "settings": _settings(type(loaded.config)),
+        "settings": [msgspec.to_builtins(setting) for setting in describe(type(loaded.config))],
     }
-
-
-def _settings(config: type[msgspec.Struct]) -> list[dict[str, Any]]:
-    return [
-        {"key": field.encode_name, "type": _type_name(field.type), "default": _default(field)}
-        for field in msgspec.structs.fields(config)
-    ]
-
-
-def _type_name(kind: Any) -> str:
-    return (
-        kind.__name__ if isinstance(kind, type) and not hasattr(kind, "__args__") else str(kind).replace("typing.", "")
-    )
-
-
-def _default(field: msgspec.structs.FieldInfo) -> str | None:
-    """The default as text, or ``None`` where the key must be set."""
-    if field.default_factory is not msgspec.NODEFAULT:
-        return str(field.default_factory())
-    return None if field.required else str(field.default)
 
 
 def _text(details: dict[str, Any]) -> str:
@@ -160,5 +141,5 @@ def _text(details: dict[str, Any]) -> str:
 
 
 def _setting_line(setting: dict[str, Any]) -> str:
-    default = "must be set" if setting["default"] is None else f"default {setting['default']!r}"
+    default = "must be set" if setting["default"] is None else f"default {setting['default'] or 'empty'}"
     return f"    {setting['key']} ({setting['type']}): {default}"
