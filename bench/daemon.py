@@ -1,0 +1,98 @@
+"""eventd as a contestant: a real daemon in a process of its own, with one counting handler.
+
+The handler's package is made visible to this daemon alone, by its metadata in a
+temporary directory: it is not installed, so that no other daemon of the same
+environment loads it.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from bench import payload
+from bench.meter import Meter
+from bench.payload import Message
+from bench.process import Process, free_port, until
+from bench.running import Running
+
+__all__ = ["Eventd"]
+
+_ROOT = Path(__file__).parent.parent
+_GROUPS = {
+    "eventd.event_types": "event_type",
+    "eventd.handlers": "handler",
+    "eventd.sources": "source",
+    "eventd.services": "service",
+}
+_CONFIG = """
+[eventd]
+state_dir = {directory}/state
+run_dir = {directory}/run
+log_level = warning
+
+[listener:http]
+bind = 127.0.0.1:{http}
+
+[listener:forward]
+bind = 127.0.0.1:{forward}
+
+[handler:bench]
+start = earliest
+meter = {directory}/meter
+"""
+
+
+class Eventd:
+    """The daemon, reached by one of its doors: ``forward`` or ``http``."""
+
+    name = "eventd"
+    note = "one process; acknowledged after fsync; a handler in Python, batches of up to 1,000"
+
+    def __init__(self, door: str) -> None:
+        self._door = door
+
+    def message(self, *, deflate: bool = False) -> Message:
+        """A Forward chunk of 1,000 events, or one event in the native protocol."""
+        return payload.forward() if self._door == "forward" else payload.native(deflate=deflate)
+
+    @contextmanager
+    def start(self, directory: Path, events: int, processors: Iterable[int]) -> Iterator[Running]:
+        """Run it with an empty journal."""
+        ports = {"http": free_port(), "forward": free_port()}
+        meter = Meter(directory / "meter", create=True)
+        config = _write_config(directory, ports)
+        path = f"{_ROOT}:{_expose_plugin(directory)}"
+        command = [sys.executable, "-m", "eventd", "run", "-c", str(config)]
+        with Process("eventd", command, directory, processors=processors, environment={"PYTHONPATH": path}) as process:
+            for port in ports.values():
+                process.wait_for_port(port)
+            until(lambda: process.alive() and meter.read().ready == 1, 20, "the handler of eventd")
+            yield Running(ports[self._door], [process], meter)
+        meter.close()
+
+
+def _write_config(directory: Path, ports: dict[str, int]) -> Path:
+    """Only the counting handler is to run: what else is installed here is switched off."""
+    lines = [_CONFIG.format(directory=directory, **ports)]
+    for group, section in _GROUPS.items():
+        lines += [f"[{section}:{entry.name}]\nenabled = no\n" for entry in entry_points(group=group)]
+    config = directory / "eventd.ini"
+    config.write_text("\n".join(lines))
+    (directory / "run").mkdir()
+    return config
+
+
+def _expose_plugin(directory: Path) -> Path:
+    """A folder with the plugin and its metadata, as an installer would lay them out."""
+    folder = directory / "plugin"
+    metadata = folder / "eventd_bench-1.0.dist-info"
+    metadata.mkdir(parents=True)
+    shutil.copy(_ROOT / "bench" / "plugin" / "eventd_bench.py", folder)
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: eventd-bench\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text("[eventd.handlers]\nbench = eventd_bench:Count\n")
+    return folder

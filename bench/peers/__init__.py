@@ -1,0 +1,1 @@
+"""The peers' consumers and servers: the code that a user of each would write."""
