@@ -54,7 +54,11 @@ class World:
     ) -> None:
         sections = "".join(f"[handler:{name}]\n{FAST}" for name in handlers or {} if f"handler:{name}]" not in text)
         sections += "".join(f"[event_type:{cls.__name__}]\n{FAST}" for cls in event_types)
-        sections += "".join(f"[source:{name}]\nretry_first = 1ms\nretry_most = 2ms\n" for name in sources or {})
+        sections += "".join(
+            f"[source:{name}]\nretry_first = 1ms\nretry_most = 2ms\n"
+            for name in sources or {}
+            if f"source:{name}]" not in text
+        )
         self.registry = Registry(configuration(directory, sections + text))
         for kind, plugins in (
             ("service", services or {}),

@@ -1,0 +1,129 @@
+"""The feed wakes those who want what came, and takes those who do not along."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from eventd import green
+from eventd.dispatch.feed import Feed, Parked
+from eventd.event import Block
+from tests.dispatch.support import forward_block
+from tests.dispatch.world import on_hub, wait
+
+
+class Tail:
+    """The journal's newest blocks."""
+
+    def __init__(self) -> None:
+        self.blocks: list[Block] = []
+        self.end = 0
+        self._arrived = green.Signal()
+
+    def add(self, type: str, count: int = 1) -> None:
+        self.blocks.append(forward_block(self.end, type, [{}] * count))
+        self.end += count
+        self._arrived.set()
+        self._arrived.clear()
+
+    def wait(self, offset: int, timeout: float | None = None) -> bool:
+        while self.end <= offset:
+            self._arrived.wait()
+        return True
+
+    def read(self, offset: int) -> list[Block]:
+        return [block for block in self.blocks if block.end > offset]
+
+
+class Sleeper:
+    def __init__(self, feed: Feed, group: green.Group, *patterns: str) -> None:
+        self.bed = Parked(feed.offset)
+        self.woken: list[int] = []
+        self.timeouts = 0
+        self._feed = feed
+        feed.subscribe(patterns, self.bed)
+        group.spawn("sleeper", self._run)
+
+    def _run(self) -> None:
+        while True:
+            if self.bed.park(self._feed, 0.01):
+                self.woken.append(self.bed.position)
+                self.bed.position += 1
+            else:
+                self.timeouts += 1
+
+
+def on_feed(body: Any) -> None:
+    @on_hub
+    def run() -> None:
+        tail: Any = Tail()
+        feed = Feed(tail, 0)
+        group = green.Group("test")
+        group.spawn("feed", feed.run)
+        body(tail, feed, group)
+        group.kill()
+        wait(lambda: not len(group))
+
+    run()
+
+
+def test_who_wants_a_type_is_woken_at_its_offset() -> None:
+    def body(tail: Tail, feed: Feed, group: green.Group) -> None:
+        a, b = Sleeper(feed, group, "a"), Sleeper(feed, group, "b.>")
+        green.sleep(0)
+        tail.add("x", 3)
+        tail.add("a")
+        wait(lambda: a.woken)
+
+        assert a.woken == [3]
+        assert a.bed.passed == 3
+        assert b.woken == []
+
+    on_feed(body)
+
+
+def test_a_sleeper_that_wants_nothing_moves_with_the_feed() -> None:
+    def body(tail: Tail, feed: Feed, group: green.Group) -> None:
+        sleeper = Sleeper(feed, group, "a")
+        green.sleep(0)
+        tail.add("x", 5)
+        wait(lambda: sleeper.bed.position == 5)
+
+        assert (sleeper.woken, sleeper.bed.passed) == ([], 5)
+
+    on_feed(body)
+
+
+def test_a_block_whose_types_are_not_listed_wakes_all() -> None:
+    def body(tail: Tail, feed: Feed, group: green.Group) -> None:
+        sleeper = Sleeper(feed, group, "a")
+        green.sleep(0)
+        tail.add("x")
+        tail.blocks[-1].types = ()
+        wait(lambda: sleeper.woken == [0])
+
+    on_feed(body)
+
+
+def test_a_gap_in_the_journal_does_not_stop_the_feed() -> None:
+    def body(tail: Tail, feed: Feed, group: green.Group) -> None:
+        sleeper = Sleeper(feed, group, "a")
+        green.sleep(0)
+        tail.add("a")
+        tail.blocks.clear()
+        wait(lambda: feed.offset == 1)
+        tail.add("a")
+        wait(lambda: sleeper.woken == [1])
+
+    on_feed(body)
+
+
+def test_a_call_wakes_without_an_event() -> None:
+    def body(tail: Tail, feed: Feed, group: green.Group) -> None:
+        sleeper = Sleeper(feed, group, "a")
+        green.sleep(0)
+        sleeper.bed.call()
+        wait(lambda: sleeper.timeouts)
+
+        assert sleeper.woken == []
+
+    on_feed(body)
