@@ -76,6 +76,7 @@ _word = msgspec.msgpack.Decoder(str | None).decode
 _options = msgspec.msgpack.Decoder(_Options).decode
 _payload = msgspec.msgpack.Decoder(bytes).decode
 _NO_OPTIONS = _Options()
+_NOTHING = (b"\xc0", b"\x80")
 
 
 def is_heartbeat(frame: bytes) -> bool:
@@ -153,7 +154,7 @@ def _read_message(tag: str, parts: list[Raw]) -> Frame:
 
 def _read_options(parts: list[Raw], at: int) -> _Options:
     """Options may be absent, a map, or the nil that Docker 18 sends."""
-    if len(parts) <= at or parts[at] == b"\xc0" or parts[at] == b"\x80":
+    if len(parts) <= at or bytes(parts[at]) in _NOTHING:
         return _NO_OPTIONS
     return _options(parts[at])
 

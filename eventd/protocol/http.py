@@ -181,6 +181,9 @@ class HTTPSession:
 
     def _begin(self, event: h11.Request) -> None:
         headers = [(name.decode("ascii"), value.decode("latin-1")) for name, value in event.headers]
+        # h11 bounds a head that is not complete; one that comes whole in one read it does not.
+        if len(event.target) + sum(len(name) + len(value) for name, value in headers) > self.limits.header_size:
+            raise TooLarge("the headers are too long", reason="headers_too_large")
         self._request = _request(event, headers, self.client)
         self._body = bytearray()
         lengths = [value for name, value in headers if name == "content-length"]

@@ -7,6 +7,7 @@ then compressed alone, and a connection keeps no zlib state (up to 300 KiB) betw
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -26,6 +27,10 @@ __all__ = ["Handshake", "handshake"]
 #: A window of 4 KiB: what a message of a few KiB gains from, at a fraction of the
 #: memory and the set-up time of the largest.
 WINDOW_BITS = 12
+
+#: A refusal is told by who answers it; the library would add a traceback of its own.
+_log = logging.getLogger("eventd.protocol.websocket.library")
+_log.disabled = True
 
 _DEFLATE = ServerPerMessageDeflateFactory(
     server_no_context_takeover=True,
@@ -56,6 +61,7 @@ def handshake(request: Request, subprotocols: Sequence[str], limits: Limits, *, 
         subprotocols=[Subprotocol(name) for name in subprotocols],
         select_subprotocol=_select,
         max_size=limits.message_size,
+        logger=_log,
     )
     answer = protocol.accept(websockets.Request(request.target, Headers(request.headers)))
     if protocol.handshake_exc is not None:

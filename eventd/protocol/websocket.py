@@ -222,12 +222,12 @@ class WebSocketSession:
             self._parser = take(self.limits.message_size, bool(self.deflate))
         return self._parser
 
-    def _take_frame(self, frame: Frame, messages: list[Message]) -> None:
+    def _take_frame(self, frame: Frame, messages: list[Message], dropping: bool) -> None:
         opcode = frame.opcode
         if opcode is Opcode.CLOSE:
             close = Close.parse(bytes(frame.data))
             self._end = _End(close.code, close.reason, None)
-        elif opcode is Opcode.PING or opcode is Opcode.PONG or self._closing:
+        elif opcode is Opcode.PING or opcode is Opcode.PONG or dropping:
             return
         elif frame.fin and opcode is not Opcode.CONT:
             self._deliver(opcode is Opcode.TEXT, bytes(frame.data), messages)
