@@ -49,9 +49,11 @@ format: $(VENV)/.tools
 bench: needs
 	$(BIN)/python -m bench $(ARGS)
 
+# Through a new file: a command that fails must not leave half a page.
 docs: $(VENV)/.installed
-	$(BIN)/eventd config docs > docs/configuration.md.new
-	mv docs/configuration.md.new docs/configuration.md
+	$(BIN)/eventd config defaults > docs/.page && mv docs/.page etc/eventd.ini
+	$(BIN)/eventd config docs > docs/.page && mv docs/.page docs/configuration.md
+	$(BIN)/python -m eventd.cli.page > docs/.page && mv docs/.page docs/commands.md
 
 # The stamps are newer than the metadata that they were installed by: nothing is fetched twice.
 $(BIN)/python:

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import pathlib
 import shutil
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.webhooks import webhooks
+
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-#: Recorded input of the real world lies beside the repository, not in it.
-DATA = pathlib.Path(os.environ.get("EVENTD_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 # deadline=None: two cores shared with servers and fsyncs say nothing about one example's speed.
 # derandomize: a run of the suite tells about the change under test, not about luck; "explore" looks for more.
@@ -32,11 +30,7 @@ def root() -> pathlib.Path:
 @pytest.fixture(scope="session")
 def github_webhooks() -> list[dict[str, Any]]:
     """Real webhooks of GitHub: ``event`` is the webhook's name, ``payload`` its body."""
-    path = DATA / "github-webhooks.jsonl.gz"
-    if not path.exists():
-        pytest.skip(f"the recorded webhooks are not here: {path.name} in {DATA}")
-    with gzip.open(path) as lines:
-        return [msgspec.json.decode(line) for line in lines]
+    return webhooks()
 
 
 @pytest.fixture(scope="session")
