@@ -181,6 +181,7 @@ def test_structured_headers_do_not_count():
 @given(st.binary(max_size=30))
 def test_no_body_breaks_it(body: bytes):
     for media_type in ("application/cloudevents+json", "application/cloudevents-batch+msgpack", "application/json"):
-        with pytest.raises((MalformedInput, InvalidEvent)):
+        try:
             assert read(media_type, body).count >= 0
-            raise MalformedInput("it was good")
+        except (MalformedInput, InvalidEvent):
+            pass
