@@ -195,10 +195,12 @@ class WebSocketSession:
 
     def _parse(self, data: bytes, messages: list[Message]) -> None:
         parser = self._hold_parser()
+        # Asked before: the client's close frame may come together with the messages before it.
+        dropping = self._closing
         parser.receive_data(data)
         for frame in parser.events_received():
             assert isinstance(frame, Frame)  # the parser was never in an opening handshake
-            self._take_frame(frame, messages)
+            self._take_frame(frame, messages, dropping)
             if self._end is not None:
                 break
         if self._end is None and parser.parser_exc is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from collections.abc import Callable
 
 import h11
 import msgspec
@@ -199,7 +200,12 @@ def test_headers_that_frame_the_message_are_not_taken_from_a_plugin() -> None:
     assert read_responses(out, 1) == [(200, b"abc")]
 
 
-COMPRESSED = {"gzip": gzip.compress, "x-gzip": gzip.compress, "deflate": zlib.compress, "zstd": zstandard.compress}
+COMPRESSED: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "zstd": zstandard.compress,
+}
 
 
 @pytest.mark.parametrize("coding", COMPRESSED)
