@@ -159,10 +159,11 @@ def current_name() -> str:
 
 
 def run(main: Callable[[], T]) -> T:
-    """Run ``main`` in a green thread, and the loop, until it returns; what it raises is raised here."""
+    """Run ``main`` in a green thread, and the loop, until it returns; what it raises is raised here.
+
+    Other green threads that still wait then go on with the next ``run``.
+    """
     loop = hub()
-    loop.ensure_greenlet()
-    caller = getcurrent()
     outcome: list[T] = []
     errors: list[BaseException] = []
     group = Group("main")
@@ -172,10 +173,14 @@ def run(main: Callable[[], T]) -> T:
         try:
             outcome.append(main())
         finally:
-            loop.call_soon(caller.switch)
+            # Not when an interrupt has ended this run, and a later one found the green thread.
+            if loop.runs == mine:
+                loop.stopping = True
 
+    mine = loop.runs + 1
+    loop.begin()
     group.spawn("main", whole)
-    loop.park()
+    loop.greenlet.switch()
     if errors:
         raise errors[0]
     if not outcome:

@@ -53,6 +53,8 @@ class Hub(EngineHub):
         #: Everything that was ready at this moment has been called.
         self.caught_up = self.now
         self.passes = 0
+        #: How often ``green.run`` was called.
+        self.runs = 0
         #: Seconds spent in callbacks, all in all.
         self.busy = 0.0
         self._active: Any = None
@@ -95,8 +97,10 @@ class Hub(EngineHub):
     def park(self) -> Any:
         """Leave the current green thread until somebody switches back to it.
 
-        :raises RuntimeError: in a callback, which has nothing to switch back to.
+        :raises RuntimeError: in a callback, which has nothing to switch back to, and outside of ``run``.
         """
+        if not self.running:
+            raise RuntimeError("the hub does not run: wait in a green thread, within green.run")
         if getcurrent() is self.greenlet:
             raise RuntimeError("a callback of the hub may not wait: spawn a green thread for it")
         return self.greenlet.switch()
@@ -161,10 +165,16 @@ class Hub(EngineHub):
 
     # The loop. The names are eventlet's.
 
-    def run(self, *_args: Any, **_kwargs: Any) -> None:
-        """Pass after pass, until stopped. Eventlet runs it in the hub's greenlet."""
+    def begin(self) -> None:
+        """Make ready to run for the greenlet that calls: the loop's end, and an interrupt, go to it."""
         if self.running:
             raise RuntimeError("the hub runs already")
+        self.runs += 1
+        self.ensure_greenlet()
+        self.greenlet.parent = getcurrent()
+
+    def run(self, *_args: Any, **_kwargs: Any) -> None:
+        """Pass after pass, until stopped. It is what the hub's greenlet runs."""
         self.running = True
         try:
             while not self.stopping:

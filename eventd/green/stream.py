@@ -12,6 +12,7 @@ import logging
 import select
 import socket
 from collections.abc import Callable
+from time import perf_counter
 
 from eventd.green.engine import getcurrent, greenlet
 from eventd.green.hub import Hub, hub
@@ -58,7 +59,7 @@ class Stream:
         #: Called, each time a write finds more than ``write_limit`` bytes unsent.
         self.over: Callable[[], None] | None = None
         #: When bytes came last, on the clock of ``time.monotonic``; at first, when it was made.
-        self.last_read = self._hub.now
+        self.last_read = perf_counter()
         #: Nothing can be sent any more.
         self.broken = False
         self._reader: greenlet | None = None
@@ -126,7 +127,7 @@ class Stream:
             self._ended = True
             return b""
         data = bytes(_view[:count])
-        self.last_read = self._hub.now
+        self.last_read = perf_counter()
         if count == self._read_size:
             self._after_full_read()
         else:
