@@ -21,7 +21,7 @@ class Connection:
     Only the green thread that called ``run`` closes the stream; others ``abort``.
     """
 
-    __slots__ = ("_settled", "door", "started", "stream", "unacknowledged")
+    __slots__ = ("_late", "_settled", "door", "started", "stream", "unacknowledged")
 
     #: How long, of the door's times, a message may take to come in whole.
     patience: ClassVar[str] = "idle_timeout"
@@ -34,6 +34,7 @@ class Connection:
         #: When the first byte of an unfinished message came (monotonic seconds), 0 where there is none.
         self.started = 0.0
         self._settled: Signal | None = None
+        self._late: EventdError | None = None
 
     def serve(self) -> None:
         """Read until the peer goes, then see to it that it has its acks."""
@@ -44,6 +45,8 @@ class Connection:
                     self.door.open.wait()
                 if self.finished:
                     break
+            if self._late is not None:
+                raise self._late
             self.farewell()
         except EventdError as error:
             self.refuse(error)
@@ -74,11 +77,15 @@ class Connection:
         if not self.unacknowledged and self._settled is not None:
             self._settled.set()
 
-    def farewell(self) -> None:
+    def await_acks(self) -> None:
         """Wait, within bounds, until what was read is durable and its acks are written."""
         if self.unacknowledged:
             self._settled = Signal()
             self._settled.wait(FAREWELL)
+
+    def farewell(self) -> None:
+        """Let the peer have its last acks."""
+        self.await_acks()
         self.stream.drain(FAREWELL)
 
     def late(self, now: float) -> TooSlow | None:
@@ -94,7 +101,7 @@ class Connection:
             return TooSlow(f"nothing came for {idle:g} s", reason="idle")
         return None
 
-    def abort(self, error: EventdError) -> None:
-        """End the connection from outside of its green thread."""
-        self.refuse(error)
-        self.stream.abort()
+    def end(self, error: EventdError) -> None:
+        """Have the connection's own green thread refuse its peer, and close."""
+        self._late = error
+        self.stream.end_input()

@@ -40,7 +40,7 @@ class ForwardConnection(Connection):
 
     def _outcome(self, chunk: Chunk, first: int, error: EventdError | None) -> None:
         if error is not None:
-            self.abort(error)
+            self.end(error)
         elif chunk.ack is not None:
             self.stream.write(chunk.ack)
         self.settle()

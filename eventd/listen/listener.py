@@ -159,7 +159,7 @@ class Listener:
             for looked, connection in enumerate(list(self.connections), 1):
                 error = connection.late(now)
                 if error is not None:
-                    connection.abort(error)
+                    connection.end(error)
                 if looked % SWEEP_STEP == 0:
                     sleep(0)
 

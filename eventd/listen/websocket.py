@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from eventd.errors import ClientError, EventdError, Stopping, Unavailable
+from eventd.errors import ClientError, EventdError, Stopping, TooSlow
 from eventd.green import Stream
-from eventd.listen.connection import Connection
+from eventd.listen.connection import FAREWELL, Connection
 from eventd.listen.door import Door
 from eventd.protocol import native, plain
 from eventd.protocol.messages import Request
@@ -16,6 +16,9 @@ from eventd.protocol.websocket import Message, WebSocketSession
 
 __all__ = ["WebSocketConnection"]
 
+#: Seconds for the client to answer our close frame: after that the connection is cut.
+LINGER = 2.0
+
 #: The subprotocols, most capable first: the first one that the client offers is taken.
 SUBPROTOCOLS = (*native.CODECS, plain.CLOUDEVENTS_JSON)
 
@@ -23,11 +26,13 @@ SUBPROTOCOLS = (*native.CODECS, plain.CLOUDEVENTS_JSON)
 class WebSocketConnection(Connection):
     """Speaks the subprotocol that was agreed on in the opening handshake."""
 
-    __slots__ = ("_codec", "_session", "_take")
+    __slots__ = ("_asked", "_codec", "_session", "_take")
 
     def __init__(self, door: Door, stream: Stream, session: WebSocketSession) -> None:
         super().__init__(door, stream)
         self._session = session
+        #: When bytes had come last before the last ping.
+        self._asked = 0.0
         self._codec = native.CODECS.get(session.subprotocol or "")
         self._take: Callable[[Message], None] = self._take_plain if self._codec is None else self._take_native
 
@@ -46,8 +51,6 @@ class WebSocketConnection(Connection):
         session = self._session
         for message in session.receive(data):
             self._take(message)
-            if session.closed:
-                break
         if waiting := session.data_to_send():
             self.stream.write(waiting)
         self.begin(session.partial)
@@ -57,23 +60,35 @@ class WebSocketConnection(Connection):
         """Whether a close frame came or went."""
         return self._session.closed or self.door.stopping
 
+    def late(self, now: float) -> TooSlow | None:
+        """Ask a silent client whether it is still there before it is called late."""
+        silent = now - self.stream.last_read
+        if self.door.idle_timeout and silent > self.door.idle_timeout / 2 and self._asked != self.stream.last_read:
+            self._asked = self.stream.last_read
+            self.stream.write(self._session.ping())
+        return super().late(now)
+
     def refuse(self, error: EventdError) -> None:
-        """Close with the error's code and its words."""
+        """Close with the error's code and its words, behind the acks of what came before."""
         super().refuse(error)
+        self.await_acks()
         self._close(error)
 
     def farewell(self) -> None:
-        """Say that the daemon goes, after the last acks."""
-        super().farewell()
+        """Close behind the last acks; where the daemon goes, say so."""
+        self.await_acks()
         if self.door.stopping and not self._session.closed:
             stopping = Stopping("the daemon is stopping")
             if self._codec is not None:
                 self._send(self._codec.bye("shutdown", stopping.retry_after or 1.0))
             self._close(stopping)
+        else:
+            self.stream.write(self._session.farewell())
+            self.stream.drain(FAREWELL)
 
     def _close(self, error: EventdError) -> None:
         self.stream.write(self._session.fail(error))
-        self.stream.drain(1.0)
+        self.stream.linger(LINGER)
 
     def _send(self, message: bytes) -> None:
         codec = self._codec
@@ -113,7 +128,6 @@ class WebSocketConnection(Connection):
         self.door.submit(draft, self._outcome)
 
     def _outcome(self, first: int, error: EventdError | None) -> None:
-        if isinstance(error, Unavailable) and not self._session.closed:
-            self.stream.write(self._session.fail(error))
-            self.stream.end_input()
+        if error is not None:
+            self.end(error)
         self.settle()

@@ -196,7 +196,7 @@ WEBSOCKET = {
     "deflate-bomb": (None, bomb_frame(), 1009),
     "invalid-event": (None, masked(0x81, json.dumps(EVENT | {"id": 25}).encode()), 1008),
     "cloudevents-binary-frame": ("cloudevents.json", masked(0x82, b"{}"), 1003),
-    "cloudevents-batch": ("cloudevents.json", masked(0x81, json.dumps([EVENT]).encode()), 1008),
+    "cloudevents-batch": ("cloudevents.json", masked(0x81, json.dumps([EVENT]).encode()), 1007),
     "cloudevents-not-json": ("cloudevents.json", masked(0x81, b"nope"), 1007),
     "native-not-json": (JSON_PROTOCOL, masked(0x81, b"nope"), 1007),
     "native-binary-frame": (JSON_PROTOCOL, masked(0x82, b"{}"), 1003),
