@@ -4,7 +4,8 @@
     unit          what is committed at once
     writer        the native thread that commits
     housekeeping  what it does between two commits: retention, checkpoint
-    reader        blocks from the database, past what is damaged
+    reader        what a native thread reads for the hub
+    search        finds blocks, past what is damaged
     tail          the newest blocks, in memory
     opening       opens the files, whatever state they are in
     connection, schema, record   SQLite's settings, the tables, a row and its checksum

@@ -114,8 +114,8 @@ def lock(path: str) -> int:
     return handle
 
 
-def unavailable(error: BaseException) -> JournalUnavailable:
-    """What a sender is told when SQLite or the file system refuses."""
+def unavailable(error: BaseException, action: str = "written") -> JournalUnavailable:
+    """What is told to who wants something ``read`` or ``written`` when SQLite or the file system refuses."""
     text = str(error) or error.__class__.__name__
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
     hint = {
@@ -124,4 +124,4 @@ def unavailable(error: BaseException) -> JournalUnavailable:
         sqlite3.SQLITE_IOERR: "look at the kernel's log for the disk of state_dir",
         sqlite3.SQLITE_CANTOPEN: "state_dir must exist and belong to eventd's user",
     }.get(code)
-    return JournalUnavailable(f"the journal cannot be written: {text}", hint=hint)
+    return JournalUnavailable(f"the journal cannot be {action}: {text}", hint=hint)

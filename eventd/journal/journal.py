@@ -24,8 +24,9 @@ from eventd.green import Bridge, Signal
 from .checkpoint import Checkpointer
 from .connection import JournalOptions, connect, unavailable
 from .opening import open_journal
-from .reader import Hole, Reader, Scan
+from .reader import Reader
 from .retention import Dropped
+from .search import Hole, Scan
 from .tail import Tail
 from .unit import Committed, DeadLetter, Done, Unit
 from .writer import Job, Opened, Outcome, Writer

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from eventd.errors import JournalUnavailable
 
-__all__ = ["APPEND", "BURY", "MOVE", "VERSION", "Identity", "prepare"]
+__all__ = ["APPEND", "BURY", "MOVE", "VERSION", "Identity", "prepare", "renew"]
 
 VERSION = 1
 #: "evtd": tells the file apart from other programs' databases.
@@ -86,6 +86,11 @@ def prepare(connection: sqlite3.Connection, node: str) -> Identity:
     for old in range(max(version, 1), VERSION):
         _script(connection, UPGRADES[old], old + 1)
     return _identity(connection)
+
+
+def renew(connection: sqlite3.Connection) -> None:
+    """Give the sequence of offsets another name: some of them will be given a second time."""
+    connection.execute("UPDATE meta SET value = ? WHERE key = 'epoch'", (secrets.token_hex(8),))
 
 
 def _script(connection: sqlite3.Connection, sql: str, version: int) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import logging
 import queue
+import shutil
 import sqlite3
 import time
 from collections.abc import Callable
@@ -24,8 +25,9 @@ from .connection import JournalOptions, connect
 from .housekeeping import Housekeeping
 from .record import block_of, to_row
 from .retention import Dropped, used_bytes
-from .schema import APPEND, MOVE, Identity, prepare
+from .schema import APPEND, MOVE, Identity, prepare, renew
 from .unit import Done, Unit
+from .wal import commits_behind
 
 __all__ = ["Job", "Opened", "Outcome", "Writer"]
 
@@ -159,6 +161,9 @@ class Writer:
 
     def _read(self, connection: sqlite3.Connection) -> Opened:
         identity = prepare(connection, self._options.node)
+        if self._lost_commits(connection):
+            renew(connection)
+            identity = prepare(connection, self._options.node)
         cursors: dict[str, int] = dict(connection.execute("SELECT consumer, offset FROM cursors"))
         last = connection.execute("SELECT first + count FROM blocks ORDER BY first DESC LIMIT 1").fetchone()
         # A damaged last row may tell too little, a cursor never tells too much.
@@ -166,6 +171,16 @@ class Writer:
         row = connection.execute("SELECT first FROM blocks ORDER BY first LIMIT 1").fetchone()
         first = int(row[0]) if row else end
         return Opened(identity, first, end, cursors, deadletters.count(connection), used_bytes(connection))
+
+    def _lost_commits(self, connection: sqlite3.Connection) -> bool:
+        """Look for commits behind a damaged frame of the WAL, and keep the WAL for who wants to look closer."""
+        _, frames, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        lost = commits_behind(self._path, int(frames))
+        if lost:
+            kept = f"{self._path}-wal.broken-{time.time_ns()}"
+            shutil.copyfile(f"{self._path}-wal", kept)
+            log.error("the WAL is damaged: %d commits behind the damage are lost; it is kept as %s", lost, kept)
+        return lost > 0
 
     def _take(self) -> list[Job]:
         """All units that wait, up to the limit of a transaction; none when nothing came for a while."""

@@ -16,8 +16,9 @@ from eventd.event import Block, Draft, Encoding
 from eventd.journal import DeadLetter, Journal, JournalOptions, Unit
 from eventd.journal.connection import connect
 from eventd.journal.opening import open_journal
-from eventd.journal.reader import Reader, Scan
+from eventd.journal.reader import Reader
 from eventd.journal.retention import Dropped
+from eventd.journal.search import Scan
 from eventd.journal.writer import Job, Outcome, Writer
 
 __all__ = ["InlineJournal", "draft", "letter", "on_hub", "opened"]
@@ -46,7 +47,9 @@ class InlineJournal:
         self.open()
 
     def open(self) -> None:
-        self.writer = Writer(str(self.path), self.options, lambda fn, *args: fn(*args), self.outcomes.append, self._kept)
+        self.writer = Writer(
+            str(self.path), self.options, lambda fn, *args: fn(*args), self.outcomes.append, self._kept
+        )
         self.opened, self._lock = open_journal(str(self.path), self.writer)
         self.reader = Reader(partial(connect, str(self.path), writable=False))
 
