@@ -14,9 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from bench.machine import Disturbance
 from bench.running import Contestant
 
-__all__ = ["Aim", "Case", "Column", "Row", "run_case"]
+__all__ = ["OTHERS", "Aim", "Case", "Column", "Row", "run_case"]
+
+#: Beside a case's columns: the processors' worth of work of others during the run.
+OTHERS = "others"
 
 #: Values of one run, by column.
 Sample = dict[str, float]
@@ -92,7 +96,9 @@ def run_case(case: Case, rounds: int, directory: Path, progress: Callable[[str],
 def _measure(case: Case, contestant: Contestant, row: Row, directory: Path) -> None:
     os.sync()  # what one contestant left unwritten is not written at the expense of the next
     with tempfile.TemporaryDirectory(dir=directory) as place:
+        disturbance = Disturbance()
         try:
-            row.samples.append(case.measure(contestant, Path(place)))
+            sample = case.measure(contestant, Path(place))
+            row.samples.append({**sample, OTHERS: disturbance.share()})
         except (RuntimeError, TimeoutError, OSError) as error:
             row.failed = str(error)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-__all__ = ["Processors", "describe", "processors", "sync_microseconds"]
+__all__ = ["Disturbance", "Processors", "describe", "processors", "sync_microseconds"]
 
 _SYNCS = 200
 
@@ -29,6 +29,24 @@ def processors() -> Processors:
     usable = sorted(os.sched_getaffinity(0))
     first, rest = frozenset(usable[:1]), frozenset(usable[1:2] or usable[:1])
     return Processors(frozenset(usable), first, rest)
+
+
+class Disturbance:
+    """How much processor time others used, while the benchmark thought the machine its own."""
+
+    def __init__(self) -> None:
+        self._begin = self._now()
+
+    @staticmethod
+    def _now() -> tuple[float, float, float]:
+        machine, own = psutil.cpu_times(), os.times()
+        own_seconds = own.user + own.system + own.children_user + own.children_system
+        return time.monotonic(), machine.user + machine.nice + machine.system, own_seconds
+
+    def share(self) -> float:
+        """Processors' worth of others' work since this was made; children must have been waited for."""
+        wall, machine, own = (now - begin for now, begin in zip(self._now(), self._begin, strict=True))
+        return max(0.0, (machine - own) / wall)
 
 
 def sync_microseconds(directory: Path) -> tuple[float, float]:

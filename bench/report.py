@@ -8,10 +8,13 @@ from pathlib import Path
 
 from rich.table import Table
 
-from bench.cases import Aim, Case, Column, Row
+from bench.cases import OTHERS, Aim, Case, Column, Row
 from bench.plot import plot
 
 __all__ = ["Report", "table"]
+
+#: From this many processors' worth of others' work on, a figure is worth less.
+_DISTURBED = 0.1
 
 _HEAD = """# Benchmarks
 
@@ -73,7 +76,7 @@ def verdicts(case: Case, rows: Sequence[Row]) -> list[str]:
 def _verdict(row: Row, aim: Aim, rows: dict[str, Row]) -> str:
     own = row.median(aim.column)
     if own is None:
-        return f"{row.name}: failed: {row.failed}"
+        return ""
     if aim.most is not None:
         return f"{row.name}: {own:.2f}, aim {aim.told()}: {'reached' if own <= aim.most else 'not reached'}"
     other = rows[aim.peer].median(aim.column) if aim.peer in rows else None
@@ -83,9 +86,21 @@ def _verdict(row: Row, aim: Aim, rows: dict[str, Row]) -> str:
     return f"{row.name}: {own / other:.2f} × {aim.peer}, aim {aim.told()}: {reached}"
 
 
+def _failures(rows: Sequence[Row]) -> list[str]:
+    return [f"{row.name} failed: {row.failed}" for row in rows if row.failed]
+
+
+def disturbed(rows: Sequence[Row]) -> list[str]:
+    """A warning, where others used the machine during the runs."""
+    most = max((value for row in rows for value in row.values(OTHERS)), default=0.0)
+    if most < _DISTURBED:
+        return []
+    return [f"Disturbed: other programs used up to {most:.0%} of a processor meanwhile. Repeat it on a quiet machine."]
+
+
 def table(case: Case, rows: Sequence[Row]) -> Table:
     """The case for the terminal."""
-    caption = "\n".join([*verdicts(case, rows), *(f"{row.name}: {row.failed}" for row in rows if row.failed)])
+    caption = "\n".join([*verdicts(case, rows), *_failures(rows), *disturbed(rows)])
     drawn = Table(title=f"({case.key}) {case.title}", caption=caption, caption_justify="left", title_justify="left")
     for index, title in enumerate(_titles(case)):
         drawn.add_column(title, justify="right" if index else "left")
@@ -113,7 +128,8 @@ class Report:
         lines = [f"## ({case.key}) {case.title}", "", case.how, "", *_markdown(_titles(case))]
         lines[-1] = "|---" + "|--:" * (len(case.columns) + 1) + "|"
         lines += [_markdown(_cells(case, rows, row))[0] for row in rows]
-        lines += ["", *(f"- {line}" for line in verdicts(case, rows)), "", "How each is set up:", ""]
+        notes = [*verdicts(case, rows), *_failures(rows), *disturbed(rows)]
+        lines += ["", *(f"- {line}" for line in notes), "", "How each is set up:", ""]
         lines += [f"- **{row.name}**: {row.note}." for row in rows]
         self._parts.append("\n".join(lines) + "\n")
 

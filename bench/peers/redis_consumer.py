@@ -6,6 +6,7 @@ of redis-py's two parsers reads the answers, its own or the C one that is instal
 
 from __future__ import annotations
 
+import importlib
 import sys
 from pathlib import Path
 from typing import Any
@@ -49,4 +50,6 @@ if __name__ == "__main__":
     port, path, events, parser = sys.argv[1:]
     if parser == "python":
         sys.modules["hiredis"] = None  # type: ignore[assignment]  # documented: makes its import fail
+    else:
+        importlib.import_module("hiredis")
     _consume(int(port), Meter(Path(path)), int(events))

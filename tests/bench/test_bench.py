@@ -1,0 +1,136 @@
+"""The load generator counts right on every wire, and results become a page. The runs themselves are no tests."""
+
+from __future__ import annotations
+
+import shutil
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from bench import payload
+from bench.build import build
+from bench.cases import Aim, Case, Column, Row, run_case
+from bench.contestants import Ceiling
+from bench.generator import Generator
+from bench.machine import processors
+from bench.meter import Meter
+from bench.payload import Message
+from bench.publishing import Publishing
+from bench.report import Report, verdicts
+
+pytestmark = pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler here")
+
+MESSAGES = {
+    "forward": payload.forward,
+    "nats": payload.nats,
+    "redis": payload.redis,
+    "websocket": payload.native,
+}
+
+
+@pytest.fixture(scope="module")
+def generator(tmp_path_factory: pytest.TempPathFactory) -> Generator:
+    return Generator(build(tmp_path_factory.mktemp("programs")))
+
+
+@pytest.mark.parametrize("make", MESSAGES.values(), ids=list(MESSAGES))
+def test_each_message_is_answered_once(generator: Generator, tmp_path: Path, make: Callable[[], Message]) -> None:
+    message, everywhere = make(), processors().every
+    with generator.sink(message, tmp_path, everywhere) as (port, _):
+        load = generator.run(message, port, tmp_path, everywhere, connections=3, window=4, total=50, seconds=20)
+    assert (load.opened, load.sent, load.answered, load.errors, load.closed) == (3, 50, 50, 0, 0)
+    assert 0 < load.p50 <= load.p99 <= load.most * 1.02
+    assert load.first < load.last
+
+
+def test_a_fixed_rate_is_kept(generator: Generator, tmp_path: Path) -> None:
+    message, everywhere = payload.native(), processors().every
+    with generator.sink(message, tmp_path, everywhere) as (port, _):
+        load = generator.run(
+            message, port, tmp_path, everywhere, connections=10, window=64, rate=1000, total=500, seconds=20
+        )
+    assert load.answered == 500
+    assert load.missed == 0
+    assert 0.45 < load.seconds < 5
+
+
+def test_idle_connections_are_held_and_touched(generator: Generator, tmp_path: Path) -> None:
+    message, everywhere = payload.native(), processors().every
+    with (
+        generator.sink(message, tmp_path, everywhere) as (port, _),
+        generator.idle(message, port, tmp_path, everywhere, connections=20, window=1, seconds=20) as touch,
+    ):
+        touch()
+        touch()
+
+
+def test_a_server_that_breaks_off_is_told(generator: Generator, tmp_path: Path) -> None:
+    message, everywhere = payload.native(), processors().every
+    broken = payload.forward()  # its sink does not answer the upgrade as a WebSocket server does
+    with (
+        generator.sink(broken, tmp_path, everywhere) as (port, process),
+        pytest.raises(RuntimeError, match="load generator"),
+    ):
+        process.stop()
+        generator.run(message, port, tmp_path, everywhere, total=1, seconds=1)
+
+
+def test_the_meter_is_read_where_it_is_not_written(tmp_path: Path) -> None:
+    reader = Meter(tmp_path / "meter", create=True)
+    writer = Meter(tmp_path / "meter")
+    assert reader.read() == (0, 0, 0, 0)
+    writer.ready()
+    writer.add(3, 33)
+    writer.add(4, 44)
+    reading = reader.read()
+    assert (reading.events, reading.total, reading.ready) == (7, 77, 1)
+    assert reading.last > 0
+
+
+def test_a_contestant_that_fails_does_not_stop_the_others(generator: Generator, tmp_path: Path) -> None:
+    case = _case(generator)
+    rows = run_case(case, 2, tmp_path, lambda _: None)
+    assert [len(row.samples) for row in rows] == [2, 0]
+    assert rows[1].failed == "it cannot"
+
+
+def test_the_aim_is_a_ratio_of_medians() -> None:
+    eventd, peer = Row("eventd", ""), Row("websockets", "")
+    eventd.samples, peer.samples = [{"rate": value} for value in (10, 30, 20)], [{"rate": 10.0}]
+    case = _case(None)
+    case.aims = (Aim("rate", "websockets", 2), Aim("rate", most=5))
+    assert verdicts(case, [eventd, peer]) == [
+        "eventd: 2.00 × websockets, aim ≥ 2 × websockets: reached",
+        "eventd: 20.00, aim ≤ 5: not reached",
+    ]
+
+
+def test_the_page_and_the_plot_are_written(tmp_path: Path) -> None:
+    row, broken = Row("eventd", "as it comes"), Row("a <peer>", "note", failed="it cannot")
+    row.samples = [{"rate": 1000.0}, {"rate": 3000.0}]
+    report = Report(["a machine"], "python -m bench")
+    report.add(_case(None), [row, broken])
+    report.write(tmp_path)
+    page = (tmp_path / "benchmarks.md").read_text()
+    assert "| eventd | 2,000 (1,000–3,000) |" in page
+    assert "a <peer> failed: it cannot" in page
+    ET.fromstring((tmp_path / "benchmarks.svg").read_text())  # our own text
+
+
+class _Case(Publishing):
+    """A case whose contestants are given, and whose second one fails."""
+
+    columns: Sequence[Column] = (Column("rate", "events/s"),)
+
+    def measure(self, contestant: object, directory: Path) -> dict[str, float]:
+        if contestant is self.contestants[-1]:
+            raise RuntimeError("it cannot")
+        return {"rate": 1.0}
+
+
+def _case(generator: Generator | None) -> Case:
+    case = _Case(generator, processors(), 0.1)  # type: ignore[arg-type]  # nothing is sent
+    case.contestants = [Ceiling(generator, payload.native(), name) for name in "ab"]  # type: ignore[arg-type]  # nor here
+    return case
