@@ -1,7 +1,8 @@
 """Starts a consumer for each handler and event type, and tells how they are.
 
-Sources and webhooks stand at the front of the daemon and are started and stopped with
-its doors; the dispatcher only makes them, so that they share one way in.
+Sources and webhooks stand at the front of the daemon: the dispatcher makes them, so that
+they share one way in, and the daemon stops them with its doors. Sources are started by
+the daemon, too; a webhook waits for requests, so it starts with the consumers.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ class Dispatcher:
         self.consumers: list[Consumer] = []
 
     def start(self) -> None:
-        """Start all consumers where their cursors are; returns at once.
+        """Start all consumers where their cursors are, and the webhooks; consumers go on by themselves.
 
         Where a new consumer starts is written down first, before any event can come in.
         """
@@ -71,6 +72,7 @@ class Dispatcher:
         self._feeds.spawn("feed", self._feed.run)
         for consumer in self.consumers:
             self._group.spawn(consumer.name, consumer.run)
+        self.webhooks.start()
 
     def stop(self, timeout: float) -> bool:
         """Let each consumer finish what is in its hands, and write their places; whether all of it was in time."""

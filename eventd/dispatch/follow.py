@@ -46,6 +46,7 @@ def follow(journal: Journal, patterns: list[str], start: str, forever: bool) -> 
 
 def _lines(journal: Journal, wanted: Patterns, offset: int, forever: bool) -> Iterator[bytes]:
     while True:
+        end = journal.end
         found = journal.read(offset)
         for block in found:
             if lines := _lines_of(block, wanted, offset):
@@ -53,6 +54,8 @@ def _lines(journal: Journal, wanted: Patterns, offset: int, forever: bool) -> It
             offset = block.end
         if found:
             continue
+        # Where nothing is left to read there may be a gap, which would be found again and again.
+        offset = max(offset, end)
         if not forever:
             return
         if not journal.wait(offset, HEARTBEAT):

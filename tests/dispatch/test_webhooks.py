@@ -48,8 +48,6 @@ def test_a_request_is_answered_when_its_events_are_durable(tmp_path: Path, run: 
     @on_hub
     def body() -> None:
         with World(tmp_path, sources={"it": hook(run=run)}) as world:
-            world.dispatcher.webhooks.start()
-
             assert ask(world, b"payload").status == 204
             (block,) = world.journal.read(0)
             one, two = decode(block)
@@ -125,7 +123,6 @@ def test_one_that_cannot_start_is_started_by_the_next_request(tmp_path: Path, ca
             raise OSError("not either")
 
     with World(tmp_path, sources={"it": Late}) as world:
-        world.dispatcher.webhooks.start()
         with pytest.raises(PluginError):
             ask(world)
         assert ask(world).status == 204
