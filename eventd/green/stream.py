@@ -1,9 +1,8 @@
 """One connected socket, read and written by green threads.
 
-Reading belongs to one green thread, the owner; anyone on the hub may write. Writes are
-gathered and sent once a pass. While nobody is in ``recv``, nothing is read: the kernel's
-buffer fills and the peer is held back. An idle stream has no buffer and no timer; deadlines
-are a ``Sweeper``'s work. It knows no protocol.
+Reading belongs to one green thread, the owner; anyone on the hub may write. While nobody is
+in ``recv``, nothing is read: the kernel's buffer fills and the peer is held back. An idle
+stream has no buffer and no timer; deadlines are a ``Sweeper``'s work. It knows no protocol.
 """
 
 from __future__ import annotations
@@ -11,22 +10,19 @@ from __future__ import annotations
 import logging
 import select
 import socket
-from collections.abc import Callable
 from time import perf_counter
 
 from eventd.green.engine import getcurrent, greenlet
-from eventd.green.hub import Hub, hub
-from eventd.green.waiting import Signal, sleep
+from eventd.green.waiting import sleep
 from eventd.green.watch import WRITABLE, Watch
+from eventd.green.writer import WRITE_LIMIT, Writer
 
-__all__ = ["READ_SIZE", "WRITE_LIMIT", "Stream", "peer_name"]
+__all__ = ["READ_SIZE", "Stream", "peer_name"]
 
 log = logging.getLogger(__name__)
 
 #: Bytes taken in one read: most messages that wait come with one system call.
 READ_SIZE = 262_144
-#: Unsent bytes above which the peer is called slow.
-WRITE_LIMIT = 8 * 1024 * 1024
 #: Reads that filled the buffer, after which others have their turn.
 MOST_READS = 4
 #: What may be reported besides readiness to write: data, the end, an error.
@@ -37,40 +33,26 @@ _scratch = bytearray(READ_SIZE)
 _view = memoryview(_scratch)
 
 
-class Stream:
+class Stream(Writer):
     """A connected, non-blocking stdlib socket, TCP or unix.
 
     :param read_size: at most this many bytes from one ``recv``.
     :param write_limit: ``over`` is called when more bytes than this wait to be sent.
     """
 
-    __slots__ = (
-        "_ended", "_full_reads", "_head", "_hub", "_limit", "_maybe_more", "_queue", "_queued", "_read_size",
-        "_reader", "_scheduled", "_socket", "_watch", "_written", "broken", "last_read", "over",
-    )  # fmt: skip
+    __slots__ = ("_ended", "_full_reads", "_maybe_more", "_read_size", "_reader", "last_read")
 
     def __init__(self, sock: socket.socket, *, read_size: int = READ_SIZE, write_limit: int = WRITE_LIMIT) -> None:
-        sock.setblocking(False)
-        self._hub: Hub = hub()
-        self._socket = sock
-        self._watch: Watch | None = None
+        super().__init__(sock, write_limit)
         self._read_size = min(read_size, READ_SIZE)
-        self._limit = write_limit
-        #: Called, each time a write finds more than ``write_limit`` bytes unsent.
-        self.over: Callable[[], None] | None = None
         #: When bytes came last, on the clock of ``time.monotonic``; at first, when it was made.
         self.last_read = perf_counter()
-        #: Nothing can be sent any more.
-        self.broken = False
         self._reader: greenlet | None = None
+        #: ``recv`` gives nothing any more.
         self._ended = False
+        #: The kernel may have bytes that it has not told of.
         self._maybe_more = True
         self._full_reads = 0
-        self._head: bytes | memoryview = b""
-        self._queue: list[bytes] | None = None
-        self._queued = 0
-        self._scheduled = False
-        self._written: Signal | None = None
 
     # What it is.
 
@@ -83,11 +65,6 @@ class Stream:
     def waiting(self) -> bool:
         """Whether its owner waits for bytes."""
         return self._reader is not None
-
-    @property
-    def buffered(self) -> int:
-        """Bytes written and not yet sent."""
-        return self._queued + len(self._head)
 
     @property
     def peer(self) -> str:
@@ -176,75 +153,6 @@ class Stream:
             self._maybe_more = True
             self._watch.want(False, bool(self._head))
 
-    # Writing.
-
-    def write(self, data: bytes) -> None:
-        """Send ``data`` at the end of this pass, together with all else that was written by then."""
-        if self.broken or not data:
-            return
-        if self._queue is None:
-            self._queue = [data]
-        else:
-            self._queue.append(data)
-        self._queued += len(data)
-        if not self._scheduled and not self._head:
-            self._scheduled = True
-            self._hub.call_soon(self._flush)
-        if self._queued > self._limit or (self._head and self.buffered > self._limit):
-            self._tell_over()
-
-    def drain(self, timeout: float | None = None) -> bool:
-        """Wait until all is sent; false when it was not within ``timeout`` seconds, or cannot be."""
-        while self.buffered and not self.broken:
-            if self._written is None:
-                self._written = Signal()
-            if not self._written.wait(timeout):
-                return False
-        return not self.buffered and not self.broken
-
-    def _flush(self) -> None:
-        self._scheduled = False
-        if self.broken:
-            return
-        if not self._head and not self._gather():
-            return
-        try:
-            sent = self._socket.send(self._head)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            self._lose()
-            return
-        self._head = memoryview(self._head)[sent:] if sent < len(self._head) else b""
-        if self._head or self._queue:
-            self._write_later()
-        else:
-            self._all_sent()
-
-    def _gather(self) -> bool:
-        queue, self._queue = self._queue, None
-        self._queued = 0
-        if queue:
-            self._head = queue[0] if len(queue) == 1 else b"".join(queue)
-        return bool(queue)
-
-    def _write_later(self) -> None:
-        if not self._head:
-            self._gather()
-        if self._watch is None:
-            self._watch = self._hub.watch(self._socket.fileno(), self._ready, False, True)
-        else:
-            self._watch.want(self._watch.readable, True)
-
-    def _all_sent(self) -> None:
-        if self._watch is not None:
-            self._watch.want(self._watch.readable, False)
-        self._wake_drain()
-
-    def _tell_over(self) -> None:
-        if self.over is not None:
-            self.over()
-
     # Ending.
 
     def end_input(self) -> None:
@@ -303,22 +211,16 @@ class Stream:
         return self._socket
 
     def _lose(self) -> None:
-        self.broken = self._ended = True
-        self._queue, self._queued, self._head = None, 0, b""
+        self._ended = True
+        super()._lose()
         if self._watch is not None:
             self._watch.want(False, False)
-        self._wake_drain()
         if self._reader is not None:
             self._hub.call_soon(self._wake_reader)
 
     def _wake_reader(self) -> None:
         if self._reader is not None:
             self._reader.switch()
-
-    def _wake_drain(self) -> None:
-        if self._written is not None:
-            self._written.set()
-            self._written = None
 
 
 def peer_name(sock: socket.socket) -> str:

@@ -12,7 +12,8 @@ import ssl
 
 from eventd.errors import MalformedInput, TooSlow
 from eventd.green.hub import hub
-from eventd.green.stream import WRITE_LIMIT, Stream
+from eventd.green.stream import Stream
+from eventd.green.writer import WRITE_LIMIT
 
 __all__ = ["TLSStream", "server_context"]
 
