@@ -5,6 +5,7 @@ It opens, locks and translates errors. It does not know the tables.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import sqlite3
@@ -26,6 +27,22 @@ BUSY_TIMEOUT = 5.0
 WAL_KEPT = 64 << 20
 
 MIB = 1 << 20
+
+#: What an operator can do about an error of SQLite.
+HINTS = {
+    sqlite3.SQLITE_FULL: "make room on the disk of state_dir, or set retention_size; it goes on by itself",
+    sqlite3.SQLITE_READONLY: "the file system of state_dir must be writable; it goes on by itself when it is",
+    sqlite3.SQLITE_IOERR: "look at the kernel's log for the disk of state_dir",
+    sqlite3.SQLITE_CANTOPEN: "state_dir must exist and belong to eventd's user",
+}
+#: The same for errors of the file system itself.
+ERRNO = {
+    errno.ENOSPC: sqlite3.SQLITE_FULL,
+    errno.EROFS: sqlite3.SQLITE_READONLY,
+    errno.EIO: sqlite3.SQLITE_IOERR,
+    errno.ENOENT: sqlite3.SQLITE_CANTOPEN,
+    errno.EACCES: sqlite3.SQLITE_CANTOPEN,
+}
 
 
 class JournalOptions(msgspec.Struct, frozen=True):
@@ -117,11 +134,5 @@ def lock(path: str) -> int:
 def unavailable(error: BaseException, action: str = "written") -> JournalUnavailable:
     """What is told to who wants something ``read`` or ``written`` when SQLite or the file system refuses."""
     text = str(error) or error.__class__.__name__
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    hint = {
-        sqlite3.SQLITE_FULL: "make room on the disk of state_dir, or set retention_size; it goes on by itself",
-        sqlite3.SQLITE_READONLY: "the file system of state_dir must be writable; it goes on by itself when it is",
-        sqlite3.SQLITE_IOERR: "look at the kernel's log for the disk of state_dir",
-        sqlite3.SQLITE_CANTOPEN: "state_dir must exist and belong to eventd's user",
-    }.get(code)
-    return JournalUnavailable(f"the journal cannot be {action}: {text}", hint=hint)
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF or ERRNO.get(getattr(error, "errno", 0), 0)
+    return JournalUnavailable(f"the journal cannot be {action}: {text}", hint=HINTS.get(code))

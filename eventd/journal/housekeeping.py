@@ -78,14 +78,21 @@ class Housekeeping:
     def probe(self) -> bool:
         """Whether the disk takes writes again, after it did not."""
         try:
-            # What the WAL holds is room for the next commits, once it is copied.
-            self._wal = checkpoint(self._connection) * PAGE_SIZE
             self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('probe', zeroblob(?))", (PROBE_BYTES,))
             self._connection.execute("DELETE FROM meta WHERE key = 'probe'")
         except sqlite3.Error:
             self._connection.rollback()
+            self._make_room()
             return False
         return True
+
+    def _make_room(self) -> None:
+        """Copy the WAL, so that its file is room for the next try; only now, since the copying needs room, too."""
+        try:
+            self._wal = checkpoint(self._connection) * PAGE_SIZE
+        except sqlite3.Error:
+            # The disk still fails, as the probe said.
+            pass
 
     def _retain(self, cursors: Mapping[str, int]) -> None:
         if time.monotonic() < self._next_look and self._written < MOST_WRITTEN:

@@ -61,7 +61,7 @@ def _open(path: str, writer: Writer) -> Opened:
         raise
     except sqlite3.DatabaseError as error:
         log.error("SQLite refuses the journal %s: %s", path, error)
-    rescued = _rescue(path)
+    rescued = _rescue(path, writer.options.node)
     broken = _put_aside(path)
     _finish_rescue(path)
     log.error("it was put aside as %s; %d events were rescued from it", broken, rescued)
@@ -95,13 +95,13 @@ def _remove(path: str) -> None:
             os.unlink(path + suffix)
 
 
-def _rescue(path: str) -> int:
+def _rescue(path: str, node: str) -> int:
     """Copy what is readable into a new journal beside it; how many events that is."""
     _remove(path + RESCUED)
     fresh = connect(path + RESCUED)
     old = Reader(partial(connect, path, writable=False, forgiving=True))
     try:
-        prepare(fresh, "")
+        prepare(fresh, node)
         events = _copy_blocks(old, fresh)
         _copy_others(old, fresh)
     finally:

@@ -2,7 +2,7 @@
 
 SQLite ends at the first frame whose checksum is wrong, and says nothing: right for a
 writer that died in the middle of one, wrong for a bit that flipped in an earlier one. It
-only reads, and only the frames' headers.
+only reads, and only headers.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ HEADER = struct.Struct(">8I")
 #: page number, size of the database after a commit (else 0), two salts, two checksums.
 FRAME = struct.Struct(">6I")
 
+#: Of the WAL's index, in the machine's byte order: the number of valid frames, after four other words.
+INDEX = struct.Struct("=16xI")
+
 #: The magic number's last bit tells the byte order of the words that the checksums are over.
 MAGICS = {0x377F0682: "<", 0x377F0683: ">"}
 
@@ -29,17 +32,25 @@ class _Header(NamedTuple):
     salts: tuple[int, int] | None
 
 
-def commits_behind(path: str, frames: int) -> int:
-    """How many whole commits the WAL of ``path`` seems to have behind its first ``frames`` frames.
+def commits_behind(path: str) -> int:
+    """How many whole commits the WAL of ``path`` seems to have behind the last one that SQLite took.
+
+    To be asked while a connection is open that has read, and before anything is written.
 
     At most one after a power cut: it was not acknowledged, since its fsync had not
     returned. More, or one after a mere crash, are damage.
     """
     try:
         with open(path + "-wal", "rb") as wal:
-            return _count(wal, frames)
+            return _count(wal, _taken(path))
     except FileNotFoundError:
         return 0
+
+
+def _taken(path: str) -> int:
+    """The frames that SQLite took; asking by a checkpoint would need room on the disk."""
+    with open(path + "-shm", "rb") as index:
+        return int(INDEX.unpack(index.read(INDEX.size))[0])
 
 
 def _count(wal: BinaryIO, frames: int) -> int:

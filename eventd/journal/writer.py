@@ -89,7 +89,7 @@ class Writer:
         checkpointer: Checkpointer | None = None,
     ) -> None:
         self._path = path
-        self._options = options
+        self.options = options
         self._post = post
         self._settle = settle
         self._report = report
@@ -109,14 +109,14 @@ class Writer:
         :raises sqlite3.Error: when SQLite refuses the file.
         :raises JournalUnavailable: when it is not ours to write.
         """
-        connection = connect(self._path, fsync=self._options.fsync)
+        connection = connect(self._path, fsync=self.options.fsync)
         try:
             opened = self._read(connection)
         except BaseException:
             connection.close()
             raise
         self._connection, self._end, self._cursors = connection, opened.end, dict(opened.cursors)
-        self._keeping = Housekeeping(connection, self._options, self._checkpointer, self._reported)
+        self._keeping = Housekeeping(connection, self.options, self._checkpointer, self._reported)
         return opened
 
     def submit(self, job: Job) -> None:
@@ -160,10 +160,10 @@ class Writer:
         self._connection.close()
 
     def _read(self, connection: sqlite3.Connection) -> Opened:
-        identity = prepare(connection, self._options.node)
-        if self._lost_commits(connection):
+        identity = prepare(connection, self.options.node)
+        if self._lost_commits():
             renew(connection)
-            identity = prepare(connection, self._options.node)
+            identity = prepare(connection, self.options.node)
         cursors: dict[str, int] = dict(connection.execute("SELECT consumer, offset FROM cursors"))
         last = connection.execute("SELECT first + count FROM blocks ORDER BY first DESC LIMIT 1").fetchone()
         # A damaged last row may tell too little, a cursor never tells too much.
@@ -172,10 +172,9 @@ class Writer:
         first = int(row[0]) if row else end
         return Opened(identity, first, end, cursors, deadletters.count(connection), used_bytes(connection))
 
-    def _lost_commits(self, connection: sqlite3.Connection) -> bool:
+    def _lost_commits(self) -> bool:
         """Look for commits behind a damaged frame of the WAL, and keep the WAL for who wants to look closer."""
-        _, frames, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        lost = commits_behind(self._path, int(frames))
+        lost = commits_behind(self._path)
         if lost:
             kept = f"{self._path}-wal.broken-{time.time_ns()}"
             shutil.copyfile(f"{self._path}-wal", kept)
@@ -187,7 +186,7 @@ class Writer:
         jobs: list[Job] = []
         size = 0
         deadline = 0.0
-        while size < self._options.unit_bytes:
+        while size < self.options.unit_bytes:
             job = self._next(jobs, deadline)
             if job is None:
                 break
