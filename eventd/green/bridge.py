@@ -100,7 +100,10 @@ class Bridge:
         return Worker(self, name, SimpleQueue())
 
     def close(self) -> None:
-        """Let the pool's threads end, and take nothing more. What is posted later is dropped."""
+        """Let the pool's threads end, and take nothing more.
+
+        What is posted from now on is dropped: first stop whoever still waits for a thread.
+        """
         for _ in self._threads:
             self._pool.put(None)
         with self._closing:

@@ -165,7 +165,7 @@ class Stream(Writer):
 
         The owner still has to ``close``.
         """
-        if not self.broken:
+        if not (self.broken and self._ended):
             try:
                 self._socket.shutdown(socket.SHUT_RDWR)
             except OSError:
@@ -212,7 +212,7 @@ class Stream(Writer):
 
     def _lose(self) -> None:
         self._ended = True
-        super()._lose()
+        self._lose_output()
         if self._watch is not None:
             self._watch.want(False, False)
         if self._reader is not None:

@@ -31,7 +31,7 @@ class TLSStream(Stream):
     Call ``handshake`` before ``recv``. What is written before the handshake is done waits for it.
     """
 
-    __slots__ = ("_agreed", "_incoming", "_outgoing", "_plain", "_tls")
+    __slots__ = ("_agreed", "_incoming", "_outgoing", "_plain", "_plain_size", "_tls")
 
     def __init__(
         self,
@@ -50,6 +50,7 @@ class TLSStream(Stream):
         )
         self._agreed = False
         self._plain: list[bytes] | None = None
+        self._plain_size = 0
 
     @property
     def version(self) -> str | None:
@@ -64,7 +65,7 @@ class TLSStream(Stream):
     @property
     def buffered(self) -> int:
         """Bytes written and not yet sent, plain and enciphered."""
-        return super().buffered + sum(map(len, self._plain or ()))
+        return super().buffered + self._plain_size
 
     def handshake(self, timeout: float) -> None:
         """Agree on keys with the peer.
@@ -90,12 +91,13 @@ class TLSStream(Stream):
 
     def recv(self) -> bytes:
         """Wait for bytes and return them; ``b""`` at the end, and after bytes that are no TLS."""
-        while True:
+        while not (self._ended and self.broken):
             data = self._decipher()
             if data is not None:
                 return data
             if not self._feed():
-                return b""
+                break
+        return b""
 
     def write(self, data: bytes) -> None:
         """Encipher and send ``data`` at the end of this pass, with all else that was written by then."""
@@ -106,6 +108,7 @@ class TLSStream(Stream):
             self._hub.call_soon(self._seal)
         else:
             self._plain.append(data)
+        self._plain_size += len(data)
         if self.buffered > self._limit:
             self._tell_over()
 
@@ -165,7 +168,7 @@ class TLSStream(Stream):
     def _seal(self) -> None:
         if self.broken or not self._agreed or not self._plain:
             return
-        data, self._plain = b"".join(self._plain), None
+        data, self._plain, self._plain_size = b"".join(self._plain), None, 0
         try:
             self._tls.write(data)
         except (ssl.SSLError, ValueError) as error:
@@ -178,9 +181,9 @@ class TLSStream(Stream):
         if self._outgoing.pending:
             super().write(self._outgoing.read())
 
-    def _lose(self) -> None:
-        self._plain = None
-        super()._lose()
+    def _lose_output(self) -> None:
+        self._plain, self._plain_size = None, 0
+        super()._lose_output()
 
 
 def server_context(cert: str, key: str, client_ca: str | None = None) -> ssl.SSLContext:

@@ -64,7 +64,7 @@ class Writer:
         if not self._scheduled and not self._head:
             self._scheduled = True
             self._hub.call_soon(self._flush)
-        if self._queued > self._limit or (self._head and self.buffered > self._limit):
+        if self._queued + len(self._head) > self._limit:
             self._tell_over()
 
     def drain(self, timeout: float | None = None) -> bool:
@@ -87,7 +87,8 @@ class Writer:
         except BlockingIOError:
             sent = 0
         except OSError:
-            self._lose()
+            # What the peer sent before it went may still be read.
+            self._lose_output()
             return
         self._head = memoryview(self._head)[sent:] if sent < len(self._head) else b""
         if self._head or self._queue:
@@ -129,8 +130,10 @@ class Writer:
         """What the watch calls."""
         raise NotImplementedError
 
-    def _lose(self) -> None:
+    def _lose_output(self) -> None:
         """Nothing more can be sent, and what waits is thrown away."""
         self.broken = True
         self._queue, self._queued, self._head = None, 0, b""
+        if self._watch is not None:
+            self._watch.want(self._watch.readable, False)
         self._wake_drain()

@@ -129,6 +129,20 @@ def test_closing_under_a_waiting_owner_wakes_it():
 
 
 @on_hub
+def test_what_came_before_the_peer_went_is_read_even_when_writing_already_failed():
+    stream, peer = pair()
+    peer.send(b"the last event")
+    peer.close()
+    stream.write(b"an ack that finds nobody")
+    green.sleep(0)
+    green.sleep(0)
+    assert stream.closed
+    assert stream.recv() == b"the last event"
+    assert stream.recv() == b""
+    stream.close()
+
+
+@on_hub
 def test_end_input_ends_reading_but_not_writing():
     stream, peer = pair()
     group = green.Group("test")
