@@ -1,11 +1,12 @@
 """The fuzz targets of the formats, for a bounded time: by hypothesis, by damage, and by atheris where it is.
 
-To fuzz one for long: ``python -m tests.fuzz.test_format_targets json_events [corpus]``.
+To fuzz one for long: ``python -m tests.fuzz.fuzz fuzz_json_events [corpus]``.
 """
 
 from __future__ import annotations
 
 import gzip
+import pathlib
 import random
 import subprocess
 import sys
@@ -71,22 +72,9 @@ def test_no_damage_is_a_surprise(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_atheris_finds_nothing_in_a_bounded_count(name: str, root: str) -> None:
+def test_atheris_finds_nothing_in_a_bounded_count(name: str, root: pathlib.Path, tmp_path: pathlib.Path) -> None:
     pytest.importorskip("atheris", reason="atheris is not installed")
-    command = [sys.executable, "-m", "tests.fuzz.test_format_targets", name, "-runs=20000", "-seed=1"]
+    (tmp_path / "seed").write_bytes(SEEDS[name])
+    command = [sys.executable, "-m", "tests.fuzz.fuzz", f"fuzz_{name}", str(tmp_path), "-runs=20000", "-seed=1"]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
-
-
-def main() -> None:
-    """Fuzz one target until it fails or the arguments say enough."""
-    import atheris  # type: ignore[import-not-found,unused-ignore]  # it has no wheel for every Python
-
-    name = sys.argv.pop(1)
-    atheris.instrument_all()
-    atheris.Setup(sys.argv, lambda data: run(TARGETS[name], data))
-    atheris.Fuzz()
-
-
-if __name__ == "__main__":
-    main()
