@@ -177,8 +177,11 @@ class Writer:
         lost = commits_behind(self._path)
         if lost:
             kept = f"{self._path}-wal.broken-{time.time_ns()}"
-            shutil.copyfile(f"{self._path}-wal", kept)
             log.error("the WAL is damaged: %d commits behind the damage are lost; it is kept as %s", lost, kept)
+            try:
+                shutil.copyfile(f"{self._path}-wal", kept)
+            except OSError as error:
+                log.error("it could not be kept: %s", error)
         return lost > 0
 
     def _take(self) -> list[Job]:
