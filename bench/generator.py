@@ -49,6 +49,14 @@ class Load(msgspec.Struct, forbid_unknown_fields=True):
         return self.counted / ((self.last - max(self.first, self.count_from)) / 1e9)
 
 
+def _told(output: bytes) -> str:
+    """What is missing, where it got as far as a result."""
+    if not output:
+        return ""
+    load = msgspec.json.decode(output, type=Load)
+    return f"{load.sent} sent, {load.answered} answered, {load.errors} errors, {load.closed} connections lost; "
+
+
 def _expect_ready(process: Process) -> None:
     if process.stdout.readline() != b"ready\n":
         raise RuntimeError(f"load generator: {process.output}")
@@ -69,7 +77,7 @@ class Generator:
             seconds = float(str(options.get("seconds", 10)))
             output, _ = process.child.communicate(timeout=seconds + _GRACE)
             if process.child.returncode:
-                raise RuntimeError(f"load generator: {process.output} {output.decode()}")
+                raise RuntimeError(f"load generator: {_told(output)}{process.output}")
             return msgspec.json.decode(output, type=Load)
 
     @contextmanager

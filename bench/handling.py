@@ -22,6 +22,8 @@ WINDOW = 4
 #: Chunks of the first, uncounted run that finds out how many make a run long enough.
 TRIAL = 40
 MOST_CHUNKS = 20_000
+#: A run that has not ended by then has failed.
+MOST_SECONDS = 30
 
 
 class Handling:
@@ -79,9 +81,9 @@ class Handling:
             before = running.cpu()
             load = self._generator.run(
                 contestant.message(), running.port, directory, everywhere,
-                connections=CONNECTIONS, window=WINDOW, total=chunks, seconds=60,
+                connections=CONNECTIONS, window=WINDOW, total=chunks, seconds=MOST_SECONDS,
             )  # fmt: skip
-            running.wait(events, 60)
+            running.wait(events, MOST_SECONDS)
             return self._sample(running, load, chunks, running.cpu() - before)
 
     def _sample(self, running: Running, load: Load, chunks: int, cpu: float) -> Sample:
