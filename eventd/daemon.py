@@ -93,6 +93,7 @@ class Daemon:
         # What lives now lives for good: the collector need not walk it again and again.
         gc.collect()
         gc.freeze()
+        gc.set_threshold(100_000, 50, 100)
         systemd.notify(READY="1", STATUS=f"listening at {', '.join(self.doors.addresses)}")
         log.info("ready")
 
@@ -117,7 +118,7 @@ class Daemon:
             node, self.hub, self.books, self.health, self.journal, self.ingest, self.dispatcher, registry
         )
         self.doors = Doors(
-            self.configuration, self.ingest.submit, self.books, registry.schemas, self._routes(), self.group
+            self.configuration, self.ingest.submit_all, self.books, registry.schemas, self._routes(), self.group
         )
         self.report.doors = self.doors
         self.health.add(lambda: self.journal.problem)

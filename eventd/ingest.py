@@ -36,6 +36,8 @@ Append = Callable[[list[Draft], Done], None]
 #: Told ``True`` when the doors should stop reading, ``False`` when they may go on.
 Pressure = Callable[[bool], None]
 
+_Gathered = tuple[list[Draft], int, Done]
+
 #: One unit is committed while the next is ready: more would only make smaller commits.
 MOST_IN_FLIGHT = 2
 
@@ -59,7 +61,7 @@ class Ingest:
         self._call_soon = call_soon
         self._pressure = pressure
         self._most_pending = most_pending
-        self._gathered: list[tuple[Draft, Done]] = []
+        self._gathered: list[_Gathered] = []
         self._in_flight = 0
         self._scheduled = False
         self._pressed = False
@@ -73,9 +75,14 @@ class Ingest:
 
     def submit(self, draft: Draft, done: Done) -> None:
         """Take checked events from a door; ``done`` is called once, never from within."""
-        self._gathered.append((draft, done))
-        self.pending += draft.count
-        self.pending_bytes += len(draft.body)
+        self.submit_all([draft], draft.count, done)
+
+    def submit_all(self, drafts: list[Draft], count: int, done: Done) -> None:
+        """Take several drafts with ``count`` events in all: their offsets are consecutive, and all are taken or none."""
+        self._gathered.append((drafts, count, done))
+        self.pending += count
+        for draft in drafts:
+            self.pending_bytes += len(draft.body)
         if self.pending_bytes > self._most_pending and not self._pressed:
             self._press(True)
         self._schedule()
@@ -103,28 +110,29 @@ class Ingest:
             self._answer(gathered, -1, Stopping("the daemon is stopping", hint="send it again when it is back"))
             return
         self._in_flight += 1
-        self._append([draft for draft, _ in gathered], partial(self._committed, gathered))
+        self._append([draft for drafts, _, _ in gathered for draft in drafts], partial(self._committed, gathered))
 
-    def _committed(self, gathered: list[tuple[Draft, Done]], first: int, error: EventdError | None) -> None:
+    def _committed(self, gathered: list[_Gathered], first: int, error: EventdError | None) -> None:
         self._in_flight -= 1
         self._answer(gathered, first, error)
         if self._gathered:
             self._schedule()
 
-    def _answer(self, gathered: list[tuple[Draft, Done]], first: int, error: EventdError | None) -> None:
-        count = 0
-        for draft, done in gathered:
-            self.pending_bytes -= len(draft.body)
+    def _answer(self, gathered: list[_Gathered], first: int, error: EventdError | None) -> None:
+        total = 0
+        for drafts, count, done in gathered:
+            for draft in drafts:
+                self.pending_bytes -= len(draft.body)
             try:
-                done(first if error is not None else first + count, error)
+                done(first if error is not None else first + total, error)
             except Exception:
                 log.exception("a door could not be told the outcome of its events")
-            count += draft.count
-        self.pending -= count
+            total += count
+        self.pending -= total
         if error is None:
-            self.accepted += count
+            self.accepted += total
         else:
-            self.refused[error.reason] += count
+            self.refused[error.reason] += total
         if self._pressed and self.pending_bytes < self._most_pending // 2:
             self._press(False)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import binascii
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 from typing import Any
 
@@ -18,7 +18,7 @@ import msgspec
 from msgspec import UNSET
 
 from eventd.errors import InvalidEvent
-from eventd.event import Block, Draft, Encoding, Event
+from eventd.event import AttributeValue, Block, Draft, Encoding, Event
 from eventd.formats import msgpack_events
 from eventd.formats.forward_blocks import decode_forward
 from eventd.formats.forward_entries import array_header
@@ -32,10 +32,41 @@ MERGED_BYTES = 1 << 20
 
 Types = Mapping[str, type[Event]]
 
-_decode_json = msgspec.json.Decoder(list[dict[str, Any]]).decode
-_decode_msgpack = msgspec.msgpack.Decoder(list[dict[str, Any]]).decode
+class _Lean(msgspec.Struct, gc=False):
+    """What nearly every handler looks at; a decoder that skips the rest is twice as fast."""
+
+    type: str
+    data: Any = UNSET
+    data_base64: str | None = None
+
+
+_JSON = msgspec.json.Decoder(list[_Lean]).decode, msgspec.json.Decoder(list[dict[str, Any]]).decode
+_MSGPACK = msgspec.msgpack.Decoder(list[_Lean]).decode, msgspec.msgpack.Decoder(list[dict[str, Any]]).decode
+
+#: Members that are no attributes.
+_OTHERS = ("specversion", "data", "data_base64")
 
 _NO_TYPES: Types = {}
+
+
+class _Attributes:
+    """Builds the attributes of one block's events when somebody looks at the first of them."""
+
+    __slots__ = ("_array", "_decode", "_first", "_members")
+
+    def __init__(self, array: bytes, decode: Callable[[bytes], list[dict[str, Any]]], first: int) -> None:
+        self._array = array
+        self._decode = decode
+        self._first = first
+        self._members: list[dict[str, Any]] | None = None
+
+    def attributes(self, offset: int) -> dict[str, AttributeValue]:
+        """The attributes of the event at ``offset``."""
+        if self._members is None:
+            self._members = self._decode(self._array)
+            self._array = b""
+        members = self._members[offset - self._first]
+        return {name: value for name, value in members.items() if value is not None and name not in _OTHERS}
 
 
 def decode(block: Block, types: Types = _NO_TYPES) -> list[Event]:
@@ -43,12 +74,14 @@ def decode(block: Block, types: Types = _NO_TYPES) -> list[Event]:
 
     :param types: the class for each event type; ``Event`` for all others.
     """
-    body = block.body
     if block.encoding == Encoding.FORWARD:
         return decode_forward(block, types)
     json = block.encoding == Encoding.JSON
-    members = _decode_json(b"[%b]" % body) if json else _decode_msgpack(array_header(block.count) + body)
-    return _events(members, block.first, types, json=json)
+    lean, whole = _JSON if json else _MSGPACK
+    array = b"[%b]" % block.body if json else array_header(block.count) + block.body
+    origin = _Attributes(array, whole, block.first)
+    declared = bool(types) and (not block.types or not types.keys().isdisjoint(block.types))
+    return _events(lean(array), origin, block.first, types if declared else _NO_TYPES, json=json)
 
 
 def draft_of(events: Sequence[Event], schemas: Schemas, node: str, *, fill: Fill | None = None) -> Draft:
@@ -85,29 +118,22 @@ def merge(drafts: Sequence[Draft], limit: int = MERGED_BYTES) -> list[Draft]:
     return merged
 
 
-def _events(members: list[dict[str, Any]], first: int, types: Types, *, json: bool) -> list[Event]:
+def _events(leans: list[_Lean], origin: _Attributes, first: int, types: Types, *, json: bool) -> list[Event]:
     events = []
     new = Event.__new__
     offset = first
-    for attributes in members:
-        data = attributes.pop("data", UNSET)
-        del attributes["specversion"]
-        if json and "data_base64" in attributes:
-            data = _binary(attributes.pop("data_base64"), data)
-        if None in attributes.values():
-            attributes = {name: value for name, value in attributes.items() if value is not None}
-        cls = types.get(attributes["type"], Event) if types else Event
+    for lean in leans:
+        data = lean.data
+        if lean.data_base64 is not None:
+            data = binascii.a2b_base64(lean.data_base64)
+        cls = types.get(lean.type, Event) if types else Event
         event = new(cls)
-        event._attributes = attributes
+        event._origin = origin
         event.data = data if cls is Event else _convert(cls, data, json=json)
         event.offset = offset
         offset += 1
         events.append(event)
     return events
-
-
-def _binary(encoded: str | None, data: Any) -> Any:
-    return data if encoded is None else binascii.a2b_base64(encoded)
 
 
 def _convert(cls: type[Event], data: Any, *, json: bool) -> Any:

@@ -26,7 +26,7 @@ from eventd.formats.json_writer import encode, write
 from eventd.formats.payloads import Fill, check_depth, check_payload, distinct
 from eventd.formats.rules import Schemas
 
-__all__ = ["Fill", "decode_body", "encode", "read_batch", "read_event", "read_events", "write"]
+__all__ = ["Fill", "decode_body", "encode", "read_batch", "read_event", "read_events", "read_plain_events", "write"]
 
 #: What a JSON decoder raises on bytes that are not JSON, or not JSON that can be held:
 #: msgspec's own error, bad UTF-8, integers of thousands of digits, nesting without end.
@@ -43,6 +43,7 @@ class _Payload(msgspec.Struct, gc=False):
 
 _decode = msgspec.json.Decoder().decode
 _decode_array = msgspec.json.Decoder(list[Raw]).decode
+_encode_plain = msgspec.json.Encoder().encode
 _decode_plain = msgspec.json.Decoder(plain.Plain).decode
 _decode_payload = msgspec.json.Decoder(_Payload).decode
 
@@ -108,30 +109,50 @@ def _filled(raw: bytes, fill: Fill) -> bytes:
 
 
 def _read_plain(raw: bytes, schemas: Schemas) -> str | None:
-    """The type of an event that is certainly valid; none where a closer look is needed.
+    """The type of an event that is certainly valid; none where a closer look is needed."""
+    try:
+        event = _decode_plain(raw)
+        quotes = _plain_quotes(event, schemas)
+    except NOT_JSON:
+        return None
+    certain = quotes == raw.count(b'"') and (b"\\" not in raw or raw.count(b"\\") == bytes(event.data).count(b"\\"))
+    return event.type if certain else None
+
+
+def _plain_quotes(event: plain.Plain, schemas: Schemas) -> int:
+    """How many quotes a valid event has; 0 where it is not certainly valid.
 
     Each member has two quotes round its name and a string two more: with a member that
     comes twice there are more of them (R13).
     """
-    try:
-        event = _decode_plain(raw)
-        data = bytes(event.data)
-        quotes = 4 * plain.members(event)
-        if data:
-            quotes += 2 + data.count(b'"')
-            _decode(data)
-            if event.type in schemas:
-                plain.payload_decoder(msgspec.json, schemas[event.type])(data)
-    except NOT_JSON:
-        return None
-    certain = (
-        quotes == raw.count(b'"')
-        and (b"\\" not in raw or raw.count(b"\\") == data.count(b"\\"))
-        and (len(data) <= rules.DEEPEST or data.count(b"[") + data.count(b"{") <= rules.DEEPEST)
-        and (data or event.type not in schemas)
-        and plain.accepts(event)
-    )
-    return event.type if certain else None
+    quotes = 4 * plain.members(event)
+    data = bytes(event.data)
+    if data:
+        quotes += 2 + data.count(b'"')
+        _decode(data)
+        if len(data) > rules.DEEPEST and data.count(b"[") + data.count(b"{") > rules.DEEPEST:
+            return 0
+        if event.type in schemas:
+            plain.payload_decoder(msgspec.json, schemas[event.type])(data)
+    elif event.type in schemas:
+        return 0
+    return quotes if plain.accepts(event) else 0
+
+
+def read_plain_events(events: Sequence[plain.Plain], schemas: Schemas) -> tuple[Draft, int] | None:
+    """A draft of events that another decoder has found in a message, and how many quotes they have in all.
+
+    The caller compares that with the message's own: there must be no others, and no
+    backslash. None where a closer look is needed.
+    """
+    quotes = 0
+    for event in events:
+        found = _plain_quotes(event, schemas)
+        if not found:
+            return None
+        quotes += found
+    body = b",".join([_encode_plain(event) for event in events])
+    return Draft(Encoding.JSON, len(events), distinct([event.type for event in events]), body), quotes
 
 
 def _read_carefully(raw: bytes, schemas: Schemas) -> str:

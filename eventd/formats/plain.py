@@ -27,7 +27,7 @@ MOST_REMEMBERED = 512
 REQUIRED = 4
 
 
-class Plain(msgspec.Struct, gc=False, forbid_unknown_fields=True):
+class Plain(msgspec.Struct, gc=False, forbid_unknown_fields=True, omit_defaults=True):
     """The members of a plain event; an empty string stands for one that is absent."""
 
     specversion: Literal["1.0"]

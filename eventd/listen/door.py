@@ -16,8 +16,9 @@ __all__ = ["Book", "Door", "Durability", "Submit"]
 
 log = logging.getLogger(__name__)
 
-#: Takes events that a door has checked; answers with the first offset or an error.
-Submit = Callable[[Draft, Callable[[int, EventdError | None], None]], None]
+#: Takes drafts that a door has checked, with the number of events in all of them;
+#: answers with the first offset or an error.
+Submit = Callable[[list[Draft], int, Callable[[int, EventdError | None], None]], None]
 
 #: What an ack of this daemon promises: ``memory``, ``disk`` or ``replicated``.
 Durability = str
@@ -72,8 +73,14 @@ class Door:
 
     def submit(self, draft: Draft, done: Callable[[int, EventdError | None], None]) -> None:
         """Count the draft's events and hand them on."""
-        self.book.receive(self.name, draft.count)
-        self._submit(draft, done)
+        self.submit_all([draft], draft.count, done)
+
+    def submit_all(
+        self, drafts: list[Draft], count: int, done: Callable[[int, EventdError | None], None]
+    ) -> None:
+        """The same for several drafts, which get consecutive offsets and one answer."""
+        self.book.receive(self.name, count)
+        self._submit(drafts, count, done)
 
     def refuse(self, error: EventdError, peer: str) -> None:
         """Write down input that is refused, and tell the log who sent it."""
@@ -85,7 +92,7 @@ class Door:
 
     def pressure(self, pressed: bool) -> None:
         """Stop reading while those behind have more than they can hold."""
-        if pressed:
-            self.open.clear()
-        else:
+        if not pressed:
             self.open.set()
+        elif not self.stopping:
+            self.open.clear()

@@ -7,7 +7,7 @@ from functools import partial
 
 from eventd.errors import ClientError, EventdError, Stopping, TooSlow
 from eventd.green import Stream
-from eventd.listen.connection import FAREWELL, Connection
+from eventd.listen.connection import FAREWELL, LINGER, Connection
 from eventd.listen.door import Door
 from eventd.protocol import native, plain
 from eventd.protocol.messages import Request
@@ -16,9 +16,6 @@ from eventd.protocol.websocket import Message, WebSocketSession
 
 __all__ = ["WebSocketConnection"]
 
-#: Seconds for the client to answer our close frame: after that the connection is cut.
-LINGER = 2.0
-
 #: The subprotocols, most capable first: the first one that the client offers is taken.
 SUBPROTOCOLS = (*native.CODECS, plain.CLOUDEVENTS_JSON)
 
@@ -26,13 +23,15 @@ SUBPROTOCOLS = (*native.CODECS, plain.CLOUDEVENTS_JSON)
 class WebSocketConnection(Connection):
     """Speaks the subprotocol that was agreed on in the opening handshake."""
 
-    __slots__ = ("_asked", "_codec", "_session", "_take")
+    __slots__ = ("_asked", "_codec", "_publishes", "_session", "_take")
 
     def __init__(self, door: Door, stream: Stream, session: WebSocketSession) -> None:
         super().__init__(door, stream)
         self._session = session
         #: When bytes had come last before the last ping.
         self._asked = 0.0
+        #: The publishes of the read that is being taken apart.
+        self._publishes: list[native.Publish] | None = None
         self._codec = native.CODECS.get(session.subprotocol or "")
         self._take: Callable[[Message], None] = self._take_plain if self._codec is None else self._take_native
 
@@ -49,8 +48,16 @@ class WebSocketConnection(Connection):
     def receive(self, data: bytes) -> None:
         """Take bytes, and every message that they complete."""
         session = self._session
-        for message in session.receive(data):
-            self._take(message)
+        try:
+            message = None
+            for message in session.receive(data):
+                self._take(message)
+            if message is not None:
+                self.started = 0.0
+        finally:
+            # What came whole is handed on together, also where something unreadable follows it.
+            if self._publishes:
+                self._hand_on()
         if waiting := session.data_to_send():
             self.stream.write(waiting)
         self.begin(session.partial)
@@ -62,17 +69,15 @@ class WebSocketConnection(Connection):
 
     def late(self, now: float) -> TooSlow | None:
         """Ask a silent client whether it is still there before it is called late."""
-        silent = now - self.stream.last_read
-        if self.door.idle_timeout and silent > self.door.idle_timeout / 2 and self._asked != self.stream.last_read:
-            self._asked = self.stream.last_read
+        last, idle = self.stream.last_read, self.door.idle_timeout
+        if idle and now - last > idle / 2 and self._asked != last and not self.finished:
+            self._asked = last
             self.stream.write(self._session.ping())
         return super().late(now)
 
-    def refuse(self, error: EventdError) -> None:
-        """Close with the error's code and its words, behind the acks of what came before."""
-        super().refuse(error)
-        self.await_acks()
-        self._close(error)
+    def last_words(self, error: EventdError) -> bytes:
+        """A close frame with the error's code and its words."""
+        return self._session.fail(error)
 
     def farewell(self) -> None:
         """Close behind the last acks; where the daemon goes, say so."""
@@ -81,14 +86,11 @@ class WebSocketConnection(Connection):
             stopping = Stopping("the daemon is stopping")
             if self._codec is not None:
                 self._send(self._codec.bye("shutdown", stopping.retry_after or 1.0))
-            self._close(stopping)
+            self.stream.write(self._session.fail(stopping))
+            self.stream.linger(LINGER)
         else:
             self.stream.write(self._session.farewell())
             self.stream.drain(FAREWELL)
-
-    def _close(self, error: EventdError) -> None:
-        self.stream.write(self._session.fail(error))
-        self.stream.linger(LINGER)
 
     def _send(self, message: bytes) -> None:
         codec = self._codec
@@ -108,16 +110,29 @@ class WebSocketConnection(Connection):
         except ClientError as error:
             self._send(codec.error(None, error.reason, error.message))
             raise
-        self.unacknowledged += 1
-        self.door.submit(publish.draft, partial(self._answer, publish))
+        if self._publishes is None:
+            self._publishes = [publish]
+        else:
+            self._publishes.append(publish)
 
-    def _answer(self, publish: native.Publish, first: int, error: EventdError | None) -> None:
+    def _hand_on(self) -> None:
+        """Submit all publishes of one read together: one answer, one write of their acks."""
+        publishes, self._publishes = self._publishes or [], None
+        drafts = [publish.draft for publish in publishes]
+        self.unacknowledged += 1
+        self.door.submit_all(drafts, sum([draft.count for draft in drafts]), partial(self._answer, publishes))
+
+    def _answer(self, publishes: list[native.Publish], first: int, error: EventdError | None) -> None:
         codec = self._codec
         assert codec is not None
-        if error is None:
-            self._send(codec.ack(publish.id, first, first + publish.draft.count - 1, self.door.durability))
-        else:
-            self._send(codec.nack(publish.id, [error], error.retry_after))
+        durability = self.door.durability
+        for publish in publishes:
+            if error is None:
+                last = first + publish.draft.count - 1
+                self._send(codec.ack(publish.id, first, last, durability))
+                first = last + 1
+            else:
+                self._send(codec.nack(publish.id, [error], error.retry_after))
         self.settle()
 
     # No subprotocol, and the CloudEvents binding: no answers; what cannot be taken costs the connection.
