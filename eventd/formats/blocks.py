@@ -11,7 +11,6 @@ from __future__ import annotations
 import binascii
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from itertools import groupby
 from typing import Any
 
 import msgspec
@@ -105,16 +104,16 @@ def _written(event: Event, index: int) -> bytes:
 def merge(drafts: Sequence[Draft], limit: int = MERGED_BYTES) -> list[Draft]:
     """Join neighbours that are written alike, so that the journal has fewer rows."""
     merged: list[Draft] = []
-    for _, alike in groupby(drafts, _kind):
-        gathered: list[Draft] = []
-        size = 0
-        for draft in alike:
-            if gathered and size + len(draft.body) > limit:
-                merged.append(_join(gathered))
-                gathered, size = [], 0
-            gathered.append(draft)
-            size += len(draft.body)
-        merged.append(_join(gathered))
+    alike: list[Draft] = []
+    size = 0
+    for draft in drafts:
+        if alike and (size + len(draft.body) > limit or not _alike(alike[0], draft)):
+            merged.append(_join(alike))
+            alike, size = [], 0
+        alike.append(draft)
+        size += len(draft.body)
+    if alike:
+        merged.append(_join(alike))
     return merged
 
 
@@ -147,19 +146,26 @@ def _convert(cls: type[Event], data: Any, *, json: bool) -> Any:
         return data
 
 
-def _kind(draft: Draft) -> tuple[Encoding, str, tuple[str, ...] | None]:
-    """What neighbours must have in common; a Forward body says its type only in the draft."""
-    return draft.encoding, draft.origin, draft.types if draft.encoding == Encoding.FORWARD else None
+def _alike(one: Draft, other: Draft) -> bool:
+    """Whether two drafts can be one; a Forward body says its type only in the draft."""
+    return (
+        one.encoding is other.encoding
+        and one.origin == other.origin
+        and (one.encoding is not Encoding.FORWARD or one.types == other.types)
+    )
 
 
 def _join(drafts: list[Draft]) -> Draft:
-    if len(drafts) == 1:
-        return drafts[0]
     first = drafts[0]
-    separator = b"," if first.encoding == Encoding.JSON else b""
-    types = distinct(type for draft in drafts for type in draft.types) if all(draft.types for draft in drafts) else ()
-    count = sum(draft.count for draft in drafts)
-    return Draft(first.encoding, count, types, separator.join(draft.body for draft in drafts), first.origin)
+    if len(drafts) == 1:
+        return first
+    separator = b"," if first.encoding is Encoding.JSON else b""
+    types = first.types
+    if any([draft.types != types for draft in drafts]):
+        known = all([draft.types for draft in drafts])
+        types = distinct([type for draft in drafts for type in draft.types]) if known else ()
+    count = sum([draft.count for draft in drafts])
+    return Draft(first.encoding, count, types, separator.join([draft.body for draft in drafts]), first.origin)
 
 
 _fills: dict[str, Fill] = {}

@@ -151,6 +151,8 @@ def read_plain_events(events: Sequence[plain.Plain], schemas: Schemas) -> tuple[
         if not found:
             return None
         quotes += found
+    if len(events) == 1:
+        return Draft(Encoding.JSON, 1, (event.type,), _encode_plain(event)), quotes
     body = b",".join([_encode_plain(event) for event in events])
     return Draft(Encoding.JSON, len(events), distinct([event.type for event in events]), body), quotes
 

@@ -123,16 +123,18 @@ class WebSocketConnection(Connection):
         self.door.submit_all(drafts, sum([draft.count for draft in drafts]), partial(self._answer, publishes))
 
     def _answer(self, publishes: list[native.Publish], first: int, error: EventdError | None) -> None:
-        codec = self._codec
+        codec, session = self._codec, self._session
         assert codec is not None
-        durability = self.door.durability
+        answers = []
         for publish in publishes:
             if error is None:
-                last = first + publish.draft.count - 1
-                self._send(codec.ack(publish.id, first, last, durability))
-                first = last + 1
+                end = first + publish.draft.count
+                answer = codec.ack(publish.id, first, end - 1, self.door.durability)
+                first = end
             else:
-                self._send(codec.nack(publish.id, [error], error.retry_after))
+                answer = codec.nack(publish.id, [error], error.retry_after)
+            answers.append(session.send(answer, codec.text))
+        self.stream.write(b"".join(answers))
         self.settle()
 
     # No subprotocol, and the CloudEvents binding: no answers; what cannot be taken costs the connection.
