@@ -12,6 +12,7 @@ import gc
 import logging
 import signal
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -20,13 +21,13 @@ from eventd.config.options import Configuration
 from eventd.dispatch.dispatcher import Dispatcher
 from eventd.dispatch.follow import follow
 from eventd.doors import Doors
-from eventd.errors import EventdError
+from eventd.errors import ConfigurationError, EventdError, Fault
 from eventd.event import Draft
 from eventd.formats.blocks import merge
 from eventd.ingest import Done, Ingest
 from eventd.journal import Committed, Journal, JournalOptions, Unit
 from eventd.listen.api import Answers, build_routes
-from eventd.listen.routes import Routes
+from eventd.listen.routes import Route, Routes
 from eventd.observe.books import Books
 from eventd.observe.health import Health
 from eventd.observe.histogram import Histogram
@@ -34,6 +35,7 @@ from eventd.observe.logging import LogWriter
 from eventd.observe.metrics import Metrics
 from eventd.observe.page import page
 from eventd.plugin.registry import Registry
+from eventd.protocol.messages import Request, Response
 from eventd.report import Report
 
 __all__ = ["Daemon", "main"]
@@ -60,7 +62,6 @@ class Daemon:
         self.health = Health()
         self.commits = Histogram()
         self.handlers: dict[str, Histogram] = defaultdict(Histogram)
-        self.stopped = green.Signal()
         self._stopping = False
         self._after = ExitStack()
         self.journal = self._journal()
@@ -72,12 +73,13 @@ class Daemon:
         Each part leaves behind how it is stopped, so that a start that fails half-way
         stops what had started.
 
-        :raises EventdError: when it cannot start; ``stop`` is still to be called.
+        :raises ConfigurationError: when a directory, an address or a certificate cannot be had.
+        :raises EventdError: when it cannot start for another reason; ``stop`` is still to be called.
         """
         timeout = self.configuration.eventd.stop_timeout
         after = self._after.callback
         after(self.bridge.close)
-        Path(self.configuration.eventd.state_dir).mkdir(mode=0o750, parents=True, exist_ok=True)
+        self._make_state_dir()
         self.journal.open()
         after(self.journal.close, timeout)
         self._build()
@@ -90,6 +92,7 @@ class Daemon:
         after(self.group.stop, timeout)
         after(self.doors.stop)
         self.doors.open()
+        self._start_watchdog()
         # What lives now lives for good: the collector need not walk it again and again.
         gc.collect()
         gc.freeze()
@@ -99,14 +102,31 @@ class Daemon:
 
     def stop(self) -> None:
         """Let nobody in, finish what was read, then stop plugins and journal."""
-        if self._stopping:
-            return
         self._stopping = True
         systemd.notify(STOPPING="1", STATUS="finishing what was read")
         log.info("stopping")
         self._after.close()
         log.info("stopped")
-        self.stopped.set()
+
+    def _make_state_dir(self) -> None:
+        path = Path(self.configuration.eventd.state_dir)
+        try:
+            path.mkdir(mode=0o750, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError([Fault(f"[eventd] state_dir {path}: {error.strerror}")]) from error
+
+    def _start_watchdog(self) -> None:
+        interval = systemd.watchdog_interval()
+        if interval is not None:
+            ended = green.Signal()
+            self.group.spawn("watchdog", self._tell_watchdog, interval / 2, ended)
+            self._after.callback(ended.set)
+
+    @staticmethod
+    def _tell_watchdog(pause: float, ended: green.Signal) -> None:
+        """A hub that hangs tells nothing, and systemd starts the daemon again."""
+        while not ended.wait(pause):
+            systemd.notify(WATCHDOG="1")
 
     def _build(self) -> None:
         """Make the parts that need the open journal, from the back to the front."""
@@ -136,7 +156,7 @@ class Daemon:
             page=page,
         ))
         for path, receive in self.dispatcher.webhooks.routes().items():
-            routes.add("POST", path, lambda request, door, receive=receive: receive(request))
+            routes.add("POST", path, _webhook(receive))
         return routes
 
     def _journal(self) -> Journal:
@@ -193,15 +213,21 @@ def main(configuration: Configuration) -> int:
         writer.stop()
 
 
+def _webhook(receive: Callable[[Request], Response]) -> Route:
+    return lambda request, door: receive(request)
+
+
 def _serve(configuration: Configuration) -> int:
     registry = Registry.load(configuration)
     for name, error in registry.failed:
         log.error("plugin %s cannot be used: %s", name, error)
     daemon = Daemon(configuration, registry)
-    signals = green.Signals({signal.SIGTERM: daemon.stop, signal.SIGINT: daemon.stop})
+    # A signal that comes while parts still start is heeded when all of them can be stopped.
+    asked = green.Signal()
+    signals = green.Signals({signal.SIGTERM: asked.set, signal.SIGINT: asked.set})
     try:
         daemon.start()
-        daemon.stopped.wait()
+        asked.wait()
     finally:
         daemon.stop()
         signals.close()

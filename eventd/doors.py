@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import logging
 import socket
-import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from eventd import systemd
@@ -58,18 +59,15 @@ class Doors:
         inherited = systemd.listen_fds()
         faults: list[Fault] = []
         for name, options in self._configuration.listeners.items():
-            try:
+            with _faults(faults, f"[listener:{name}] {options.bind}"):
                 self.listeners.append(self._listener(name, options, inherited))
-            except (OSError, ValueError, ssl.SSLError) as error:
-                faults.append(Fault(f"[listener:{name}] {options.bind}: {error}"))
-        self.listeners.append(self._control())
-        if faults:
-            raise ConfigurationError(faults)
-        for listener in self.listeners:
-            try:
-                listener.start()
-            except OSError as error:
-                faults.append(Fault(f"[listener:{listener.door.name}] {listener.address}: {error}"))
+        with _faults(faults, "[eventd] run_dir"):
+            self.listeners.append(self._control())
+        for name, sock in inherited.items():
+            log.warning("no listener has bind = fd:%s, the socket of this name is closed", name)
+            sock.close()
+        if not faults:
+            self._start(faults)
         if faults:
             raise ConfigurationError(faults)
 
@@ -88,21 +86,36 @@ class Doors:
         """Where the listeners listen, those for everybody only."""
         return [listener.bound for listener in self.listeners if listener.door.name != CONTROL]
 
+    def _start(self, faults: list[Fault]) -> None:
+        for listener in self.listeners:
+            with _faults(faults, f"[listener:{listener.door.name}] {listener.address}"):
+                listener.start()
+
     def _listener(self, name: str, options: ListenerOptions, inherited: dict[str, socket.socket]) -> Listener:
         address = parse_address(options.bind)
         given = None
         if options.bind.startswith("fd:"):
             given = inherited.pop(options.bind.removeprefix("fd:"), None)
             if given is None:
-                raise ValueError("systemd handed over no socket of this name")
+                raise ValueError("no socket of this name was handed over")
+            if not given.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+                raise ValueError("the socket that was handed over does not listen")
         tls = None
         if options.tls_cert:
             tls = server_context(options.tls_cert, options.tls_key or options.tls_cert, options.tls_client_ca)
-        door = self._door(name)
-        return Listener(door, address, options.protocol, self._group, self._routes, self._gate, tls=tls, inherited=given)
+        return Listener(
+            self._door(name),
+            address,
+            options.protocol,
+            self._group,
+            self._routes,
+            self._gate,
+            tls=tls,
+            inherited=given,
+        )
 
     def _control(self) -> Listener:
-        path = Path(self._configuration.eventd.run_dir) / CONTROL_SOCKET
+        path = Path(self._configuration.eventd.run_dir).absolute() / CONTROL_SOCKET
         # Whoever may open the socket may do anything: only the daemon's own user and group.
         path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         door = self._door(CONTROL, admin=True)
@@ -124,14 +137,20 @@ class Doors:
         )
 
 
-#: What a bound of 0 stands for where the protocols need a number.
-_NO_LIMIT = 2**31 - 1
+@contextmanager
+def _faults(faults: list[Fault], where: str) -> Iterator[None]:
+    """Note what cannot be had and go on, so that the operator hears everything at once."""
+    try:
+        yield
+    except (OSError, ValueError) as error:
+        # ssl.SSLError is an OSError.
+        faults.append(Fault(f"{where}: {error}"))
 
 
 def _limits(options: LimitOptions) -> Limits:
     return Limits(
-        message_size=options.message_size or _NO_LIMIT,
-        decompressed_size=options.decompressed_size or _NO_LIMIT,
-        batch_events=options.batch_events or _NO_LIMIT,
-        header_size=options.header_size or _NO_LIMIT,
+        message_size=options.message_size,
+        decompressed_size=options.decompressed_size,
+        batch_events=options.batch_events,
+        header_size=options.header_size,
     )

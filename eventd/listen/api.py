@@ -20,6 +20,8 @@ __all__ = ["Answers", "build_routes"]
 
 #: ``Content-Type`` of one JSON document a line.
 NDJSON = "application/x-ndjson"
+#: The page brings its own script and style along, and asks only the daemon.
+POLICY = "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'"
 
 
 class Answers(msgspec.Struct):
@@ -69,7 +71,7 @@ def _metrics(text: bytes) -> Response:
 def _page(html: bytes) -> Response:
     headers = [
         ("Content-Type", "text/html; charset=utf-8"),
-        ("Content-Security-Policy", "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self'"),
+        ("Content-Security-Policy", POLICY),
         ("X-Content-Type-Options", "nosniff"),
     ]
     return Response(200, html, headers)

@@ -13,6 +13,8 @@ __all__ = ["Connection"]
 
 #: Seconds for which a closing connection waits until its last acks are durable and written.
 FAREWELL = 10.0
+#: Seconds for a peer that is refused to read why, and to stop sending: after that it is cut.
+LINGER = 2.0
 
 
 class Connection:
@@ -35,21 +37,29 @@ class Connection:
         self.started = 0.0
         self._settled: Signal | None = None
         self._late: EventdError | None = None
+        stream.over = self.overrun
 
-    def serve(self) -> None:
-        """Read until the peer goes, then see to it that it has its acks."""
+    def serve(self, data: bytes = b"") -> None:
+        """Read until the peer goes, then see to it that it has its acks.
+
+        :param data: what was read already.
+        """
         try:
-            while data := self.stream.recv():
+            while data := data or self.stream.recv():
                 self.receive(data)
-                if not self.door.open.is_set():
-                    self.door.open.wait()
+                data = b""
                 if self.finished:
                     break
+                if not self.door.open.is_set():
+                    self._hold()
             if self._late is not None:
                 raise self._late
             self.farewell()
         except EventdError as error:
             self.refuse(error)
+        finally:
+            # The stream and its connection hold each other: without this they wait for the collector.
+            self.stream.over = None
 
     def receive(self, data: bytes) -> None:
         """Take bytes that arrived."""
@@ -61,8 +71,15 @@ class Connection:
         return self.door.stopping
 
     def refuse(self, error: EventdError) -> None:
-        """Answer input that costs its sender the connection."""
+        """Tell the peer, behind the acks of what came before, why it loses the connection."""
         self.door.refuse(error, self.stream.peer)
+        self.await_acks()
+        self.stream.write(self.last_words(error))
+        self.stream.linger(LINGER)
+
+    def last_words(self, error: EventdError) -> bytes:
+        """What the protocol says before it closes for ``error``."""
+        return b""
 
     def begin(self, partial: bool) -> None:
         """Note whether an unfinished message waits for its rest."""
@@ -78,8 +95,8 @@ class Connection:
             self._settled.set()
 
     def await_acks(self) -> None:
-        """Wait, within bounds, until what was read is durable and its acks are written."""
-        if self.unacknowledged:
+        """Wait, within bounds, until what was read is durable, where somebody is there to hear of it."""
+        if self.unacknowledged and not self.stream.closed:
             self._settled = Signal()
             self._settled.wait(FAREWELL)
 
@@ -89,10 +106,12 @@ class Connection:
         self.stream.drain(FAREWELL)
 
     def late(self, now: float) -> TooSlow | None:
-        """Say which time limit has passed, if one has.
+        """Say which time limit has passed, if one has; none passes while the door does not read.
 
         :param now: monotonic seconds.
         """
+        if not self.door.open.is_set():
+            return None
         limit: float = getattr(self.door, self.patience)
         if limit and self.started and now - self.started > limit:
             return TooSlow(f"a message was not complete after {limit:g} s", reason="slow_message")
@@ -105,3 +124,16 @@ class Connection:
         """Have the connection's own green thread refuse its peer, and close."""
         self._late = error
         self.stream.end_input()
+
+    def overrun(self) -> None:
+        """Cut the connection of a peer that sends and never reads its acks: they must not fill the memory."""
+        if self._late is None:
+            self._late = TooSlow(f"{self.stream.buffered} bytes of acks were not read", reason="slow_reader")
+            self.stream.abort()
+
+    def _hold(self) -> None:
+        """Leave the rest to the kernel until the door opens; that time is not held against the peer."""
+        self.door.open.wait()
+        self.stream.last_read = now = time.monotonic()
+        if self.started:
+            self.started = now

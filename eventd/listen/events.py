@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from eventd.errors import EventdError, RateLimited
+import re
+
+from eventd.errors import EventdError, MalformedInput
 from eventd.event import Draft
 from eventd.formats import http_binding
 from eventd.green import Signal
@@ -13,6 +15,8 @@ __all__ = ["MOST_RATE", "Outcome", "post_events", "validate_webhook"]
 
 #: Requests a minute that a webhook's sender may make: more than any sender asks for.
 MOST_RATE = 1_000_000
+
+_positive = re.compile(r"[1-9][0-9]{0,17}").fullmatch
 
 
 class Outcome:
@@ -75,6 +79,6 @@ def validate_webhook(request: Request, door: Door) -> Response:
 def _agreed_rate(asked: str | None) -> list[tuple[str, str]]:
     if asked is None:
         return []
-    if not asked.isdecimal() or int(asked) < 1:
-        raise RateLimited("WebHook-Request-Rate is not a positive number", reason="malformed")
+    if not _positive(asked):
+        raise MalformedInput("WebHook-Request-Rate is not a positive number")
     return [("WebHook-Allowed-Rate", str(min(int(asked), MOST_RATE)))]

@@ -29,6 +29,7 @@ class ForwardConnection(Connection):
     def receive(self, data: bytes) -> None:
         """Take bytes, and every chunk that they complete."""
         for chunk in self._session.receive(data):
+            self.started = 0.0
             for reason, count in chunk.skipped.items():
                 self.door.book.reject(self.door.name, reason, count)
             if chunk.draft is not None:

@@ -41,10 +41,10 @@ class Gate:
         """
         if self._most and self._total >= self._most:
             raise TooManyConnections(f"{self._total} connections are open", hint="[limits] connections")
-        if self._most_per_address and self._by_address[address] >= self._most_per_address:
-            raise TooManyConnections(
-                f"{self._by_address[address]} connections of {address} are open", hint="[limits] connections_per_address"
-            )
+        here = self._by_address[address]
+        if self._most_per_address and here >= self._most_per_address:
+            hint = "[limits] connections_per_address"
+            raise TooManyConnections(f"{here} connections of {address} are open", hint=hint)
         self._total += 1
         self._by_address[address] += 1
 

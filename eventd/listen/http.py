@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from eventd.errors import EventdError, NotAllowed, RateLimited
+import logging
+
+from eventd.errors import EventdError, NotAllowed, RateLimited, TooSlow
 from eventd.green import Stream
 from eventd.listen.connection import Connection
 from eventd.listen.door import Door
@@ -12,8 +14,10 @@ from eventd.protocol.messages import Request, Response
 
 __all__ = ["HTTPConnection"]
 
-#: Seconds for a sender that is still sending to read why it was refused.
-LINGER = 2.0
+log = logging.getLogger(__name__)
+
+#: Unsent bytes of answers above which no other request is answered.
+MOST_UNREAD = 1024 * 1024
 
 
 class HTTPConnection(Connection):
@@ -26,8 +30,10 @@ class HTTPConnection(Connection):
     def __init__(self, door: Door, stream: Stream, routes: Routes) -> None:
         super().__init__(door, stream)
         self._routes = routes
-        self._session = HTTPSession(door.limits)
+        self._session = HTTPSession(door.limits, client=stream.peer)
         self.upgrade: Request | None = None
+        # An answer may be larger than any bound: a reader that is slow is waited for, in ``_await_reader``.
+        stream.over = None
         self.begin(True)
 
     def receive(self, data: bytes) -> None:
@@ -51,23 +57,39 @@ class HTTPConnection(Connection):
         """What came behind the request that asked for an upgrade."""
         return self._session.trailing()
 
-    def refuse(self, error: EventdError) -> None:
-        """Answer input that cannot be a request, and close."""
-        super().refuse(error)
-        self.stream.write(self._session.fail(error))
-        self.stream.linger(LINGER)
+    def last_words(self, error: EventdError) -> bytes:
+        """Answer what cannot be a request; a connection that only idles is closed without a word."""
+        return b"" if error.reason == "idle" else self._session.fail(error)
 
     def _answer(self, request: Request) -> None:
+        # Who waits for an answer is not idle.
+        self.unacknowledged += 1
         try:
-            response = self._routes.answer(request, self.door)
+            response = self._response(request)
+            if isinstance(response, Streamed):
+                self._stream_out(request, response)
+            else:
+                self.stream.write(self._whole(request, response))
+                self._await_reader(MOST_UNREAD)
+        finally:
+            self.settle()
+
+    def _response(self, request: Request) -> Response | Streamed:
+        try:
+            return self._routes.answer(request, self.door)
         except EventdError as error:
             if not isinstance(error, (NotAllowed, RateLimited, MethodNotAllowed)):
                 self.door.refuse(error, self.stream.peer)
-            response = self._explain(error)
-        if isinstance(response, Streamed):
-            self._stream_out(response)
-        else:
-            self.stream.write(self._session.respond(response))
+            return self._explain(error)
+
+    def _whole(self, request: Request, response: Response) -> bytes:
+        try:
+            return self._session.respond(response)
+        except Exception:
+            # A plugin made it; nothing of it was sent.
+            log.exception("%s %s: the answer cannot be sent", request.method, request.path)
+            error = EventdError("the request could not be answered", hint="the daemon's log says why")
+            return self._session.respond(error_response(error))
 
     @staticmethod
     def _explain(error: EventdError) -> Response:
@@ -76,11 +98,18 @@ class HTTPConnection(Connection):
             response.headers = [*response.headers, ("Allow", ", ".join(error.allowed))]
         return response
 
-    def _stream_out(self, response: Streamed) -> None:
+    def _stream_out(self, request: Request, response: Streamed) -> None:
         self.stream.write(self._session.respond_stream(response.status, response.headers))
-        for chunk in response.chunks:
+        # HEAD has no body: nothing would tell when its sender goes.
+        for chunk in response.chunks if request.method != "HEAD" else ():
             if self.door.stopping or self.stream.closed:
                 break
             self.stream.write(self._session.chunk(chunk or b"\n"))
-            self.stream.drain(self.door.idle_timeout or None)
+            self._await_reader(0)
         self.stream.write(self._session.end())
+
+    def _await_reader(self, most: int) -> None:
+        """Wait until all is sent where more than ``most`` bytes are not."""
+        stream = self.stream
+        if stream.buffered > most and not stream.drain(self.door.idle_timeout or None) and not stream.closed:
+            raise TooSlow(f"{stream.buffered} bytes of an answer were not read", reason="slow_reader")

@@ -9,7 +9,20 @@ import time
 from collections.abc import Callable
 
 from eventd.errors import ClientError, EventdError
-from eventd.green import Acceptor, Address, Datagram, Group, Signal, Stream, TLSStream, hub, listen, listen_datagram, parse_address, sleep
+from eventd.green import (
+    Acceptor,
+    Address,
+    Datagram,
+    Group,
+    Signal,
+    Stream,
+    TLSStream,
+    hub,
+    listen,
+    listen_datagram,
+    parse_address,
+    sleep,
+)
 from eventd.listen.connection import Connection
 from eventd.listen.door import Door
 from eventd.listen.forward import ForwardConnection
@@ -89,6 +102,8 @@ class Listener:
             self._heartbeat.close()
         for connection in list(self.connections):
             connection.stream.end_input()
+        # Those that hold wake up to find that it is over.
+        self.door.open.set()
 
     def _accept(self, accepted: socket.socket, peer: object) -> None:
         address = str(peer[0]) if isinstance(peer, tuple) else "unix"
@@ -125,29 +140,30 @@ class Listener:
         self._keep(ForwardConnection(self.door, stream))
 
     def _serve_http(self, stream: Stream) -> None:
-        upgraded = self._until_upgrade(stream)
+        upgraded, trailing = self._until_upgrade(stream)
         if upgraded is not None:
-            self._keep(upgraded)
+            self._keep(upgraded, trailing)
 
-    def _until_upgrade(self, stream: Stream) -> WebSocketConnection | None:
+    def _until_upgrade(self, stream: Stream) -> tuple[WebSocketConnection | None, bytes]:
         # A function of its own, so that the HTTP session is gone while the WebSocket idles.
         connection = HTTPConnection(self.door, stream, self._routes)
         self._keep(connection)
         if connection.upgrade is None:
-            return None
+            return None, b""
         try:
             upgraded = WebSocketConnection.open(self.door, stream, connection.upgrade)
         except ClientError as error:
             connection.refuse(error)
-            return None
-        if trailing := connection.trailing():
-            upgraded.receive(trailing)
-        return upgraded
+            return None, b""
+        return upgraded, connection.trailing()
 
-    def _keep(self, connection: Connection) -> None:
+    def _keep(self, connection: Connection, data: bytes = b"") -> None:
+        if self.door.stopping:
+            # It came too late to be told by ``stop``.
+            connection.stream.end_input()
         self.connections.add(connection)
         try:
-            connection.serve()
+            connection.serve(data)
         finally:
             self.connections.discard(connection)
 

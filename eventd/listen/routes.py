@@ -65,7 +65,7 @@ class Routes:
             raise NotFound(f"there is nothing at {request.path[:200]!r}", hint="events go to POST /events")
         method = "GET" if request.method == "HEAD" else request.method
         if method not in methods:
-            raise MethodNotAllowed(request.method[:20], sorted(methods))
+            raise MethodNotAllowed(request.method[:20], sorted({*methods, *(["HEAD"] if "GET" in methods else [])}))
         route, for_admin = methods[method]
         if for_admin and not admin:
             raise NotAllowed(f"{request.path} is for administrators", hint="use the unix socket in the run directory")
