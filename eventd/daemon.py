@@ -8,7 +8,6 @@ callable, so that none imports what stands to its right.
 
 from __future__ import annotations
 
-import gc
 import logging
 import signal
 from collections import defaultdict
@@ -35,6 +34,7 @@ from eventd.observe.logging import LogWriter
 from eventd.observe.metrics import Metrics
 from eventd.observe.page import page
 from eventd.plugin.registry import Registry
+from eventd.process import allow_open_files, settle_memory
 from eventd.protocol.messages import Request, Response
 from eventd.report import Report
 
@@ -93,10 +93,7 @@ class Daemon:
         after(self.doors.stop)
         self.doors.open()
         self._start_watchdog()
-        # What lives now lives for good: the collector need not walk it again and again.
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(100_000, 50, 100)
+        settle_memory()
         systemd.notify(READY="1", STATUS=f"listening at {', '.join(self.doors.addresses)}")
         log.info("ready")
 
@@ -207,6 +204,7 @@ def main(configuration: Configuration) -> int:
     writer = LogWriter(configuration.eventd.log_level, configuration.eventd.log_format)
     writer.start()
     try:
+        allow_open_files()
         green.install()
         return green.run(lambda: _serve(configuration))
     finally:

@@ -1,0 +1,32 @@
+"""Limits and garbage collection, in a process of their own: they hold for a whole process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+
+def run(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
+
+
+def test_the_soft_limit_of_open_files_is_raised_to_the_hard_one() -> None:
+    told = run(
+        "import resource as r\n"
+        "from eventd.process import allow_open_files\n"
+        "hard = r.getrlimit(r.RLIMIT_NOFILE)[1]\n"
+        "r.setrlimit(r.RLIMIT_NOFILE, (64, hard))\n"
+        "assert allow_open_files() == hard\n"
+        "print(r.getrlimit(r.RLIMIT_NOFILE) == (hard, hard))\n"
+    )
+    assert told == "True\n"
+
+
+def test_what_lives_when_all_is_built_is_not_collected_again() -> None:
+    told = run(
+        "import gc\n"
+        "from eventd.process import COLLECT_AFTER, settle_memory\n"
+        "settle_memory()\n"
+        "print(gc.get_freeze_count() > 0, gc.get_threshold()[0] == COLLECT_AFTER)\n"
+    )
+    assert told == "True True\n"
