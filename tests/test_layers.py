@@ -19,6 +19,7 @@ ROOMS = {
     "event": {"errors"},
     "routing": set(),
     "systemd": set(),
+    "process": set(),
     "green": {"errors"},
     "config": {"errors"},
     "formats": {"event", "errors"},
@@ -35,7 +36,7 @@ ROOMS = {
     "report": {"doors", "observe", "dispatch", "plugin", "ingest", "journal", "green", "config", "event", "errors"},
     "daemon": {
         "report", "doors", "observe", "dispatch", "plugin", "listen", "ingest", "journal", "protocol", "formats",
-        "green", "systemd", "routing", "config", "event", "errors",
+        "green", "systemd", "process", "routing", "config", "event", "errors",
     },
     "cli": {"config", "plugin", "errors"},
     "__main__": {"cli"},
