@@ -117,7 +117,7 @@ class Connection:
             return TooSlow(f"a message was not complete after {limit:g} s", reason="slow_message")
         idle = self.door.idle_timeout
         if idle and not self.unacknowledged and now - self.stream.last_read > idle:
-            return TooSlow(f"nothing came for {idle:g} s", reason="idle")
+            return TooSlow(f"nothing came for {idle:g} s", reason="slow_message" if self.started else "idle")
         return None
 
     def end(self, error: EventdError) -> None:

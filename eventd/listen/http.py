@@ -84,6 +84,8 @@ class HTTPConnection(Connection):
 
     def _whole(self, request: Request, response: Response) -> bytes:
         try:
+            if not isinstance(response.body, (bytes, bytearray, str)):
+                raise TypeError(f"a body is bytes or str, not {type(response.body).__name__}")
             return self._session.respond(response)
         except Exception:
             # A plugin made it; nothing of it was sent.

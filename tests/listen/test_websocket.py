@@ -1,0 +1,264 @@
+"""WebSocket connections: every publish has its answer, in order, and goodbyes come last."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from websockets.frames import Opcode
+
+from eventd.errors import JournalUnavailable, TooSlow
+from eventd.listen import connection as module
+from eventd.listen.websocket import WebSocketConnection
+from eventd.protocol.limits import Limits
+from eventd.protocol.websocket import WebSocketSession
+from tests.listen.world import EVENT, WebSocketPeer, World, on_hub, wait
+
+NATIVE = "eventd.v1.json"
+
+
+def websocket(world: World, subprotocol: str | None = NATIVE, **options: int) -> tuple[WebSocketConnection, WebSocketPeer]:
+    stream, peer = world.pair(WebSocketPeer, **options)
+    connection = WebSocketConnection(world.door, stream, WebSocketSession(subprotocol, 0, world.door.limits))
+    world.serve(connection)
+    return connection, peer
+
+
+@on_hub
+def test_publishes_are_acknowledged_in_order_once_they_are_durable() -> None:
+    with World() as world:
+        world.holding = True
+        _, peer = websocket(world)
+        peer.publish("one", 2)
+        wait(lambda: world.held == 2)
+        peer.publish("three")
+        wait(lambda: world.ingest.pending == 3)
+        assert world.count == 0
+        world.release()
+        assert [peer.message() for _ in range(3)] == [
+            {"op": "ack", "id": "one", "offsets": [1, 1], "durability": "disk"},
+            {"op": "ack", "id": 2, "offsets": [2, 2], "durability": "disk"},
+            {"op": "ack", "id": "three", "offsets": [3, 3], "durability": "disk"},
+        ]
+
+
+@on_hub
+def test_offsets_name_all_events_of_a_publish() -> None:
+    with World(durability="memory") as world:
+        _, peer = websocket(world)
+        peer.tell({"op": "publish", "id": 1, "events": [EVENT] * 3})
+        peer.tell({"op": "publish", "id": 2, "events": [EVENT] * 2})
+        answers = [peer.message(), peer.message()]
+        assert [answer["offsets"] for answer in answers] == [[1, 3], [4, 5]]
+        assert answers[0]["durability"] == "memory"
+
+
+@on_hub
+def test_an_invalid_event_is_nacked_and_its_neighbours_are_not() -> None:
+    with World() as world:
+        _, peer = websocket(world)
+        peer.publish(1)
+        peer.tell({"op": "publish", "id": 2, "events": [EVENT, EVENT | {"source": ""}]})
+        peer.publish(3)
+        answers = {answer["id"]: answer for answer in (peer.message() for _ in range(3))}
+        assert [answers[n]["op"] for n in (1, 2, 3)] == ["ack", "nack", "ack"]
+        assert answers[2]["errors"][0]["index"] == 1
+        assert world.books.received == {"test": 4}
+        assert world.books.rejected == {"invalid_event": 2}
+
+
+@on_hub
+def test_what_the_journal_refuses_is_nacked_and_the_connection_goes_on() -> None:
+    with World() as world:
+        world.refusal = JournalUnavailable("no space left")
+        _, peer = websocket(world)
+        peer.publish(1, 2)
+        for number in (1, 2):
+            nack = peer.message()
+            assert (nack["op"], nack["id"], nack["retry_after"]) == ("nack", number, 5.0)
+        world.refusal = None
+        peer.publish(3)
+        assert peer.message()["op"] == "ack"
+
+
+@on_hub
+def test_a_message_that_is_none_ends_the_connection_behind_the_acks() -> None:
+    with World() as world:
+        world.holding = True
+        _, peer = websocket(world)
+        peer.publish(1)
+        peer.tell({"op": "subscribe"})
+        peer.publish(2)
+        assert peer.message()["op"] == "error"
+        wait(lambda: world.held == 1)
+        world.release()
+        assert peer.message() == {"op": "ack", "id": 1, "offsets": [1, 1], "durability": "disk"}
+        assert peer.closing() == 1007
+        assert world.count == 1
+
+
+@on_hub
+def test_the_clients_close_is_echoed_behind_the_last_acks() -> None:
+    with World() as world:
+        world.holding = True
+        _, peer = websocket(world)
+        peer.publish(1, 2)
+        peer.protocol.send_close(1000, "done")
+        peer.flush()
+        wait(lambda: world.held == 2)
+        assert not peer.stream.waiting
+        world.release()
+        assert [peer.message()["id"], peer.message()["id"]] == [1, 2]
+        assert peer.closing() == 1000
+        assert peer.read_all() == b""
+
+
+@on_hub
+def test_a_stopping_daemon_says_goodbye_behind_the_last_acks() -> None:
+    with World() as world:
+        world.holding = True
+        connection, peer = websocket(world)
+        peer.publish(1)
+        wait(lambda: world.held == 1)
+        world.door.stopping = True
+        connection.stream.end_input()
+        world.release()
+        assert peer.message()["op"] == "ack"
+        assert peer.message() == {"op": "bye", "reason": "shutdown", "retry_after": 1.0}
+        assert peer.closing() == 1001
+
+
+@on_hub
+def test_a_stopping_daemon_only_closes_where_no_subprotocol_has_a_goodbye() -> None:
+    with World() as world:
+        connection, peer = websocket(world, None)
+        peer.tell({"type": "a.b"})
+        wait(lambda: world.count == 1)
+        world.door.stopping = True
+        connection.stream.end_input()
+        assert peer.closing() == 1001
+
+
+@on_hub
+def test_a_silent_client_is_asked_once_before_it_is_late() -> None:
+    with World(idle_timeout=10.0) as world:
+        connection, peer = websocket(world)
+        last = connection.stream.last_read
+        assert connection.late(last + 4) is None
+        assert connection.late(last + 6) is None
+        assert connection.late(last + 7) is None
+        frame = peer.frame()
+        assert frame is not None
+        assert frame.opcode is Opcode.PING
+        wait(lambda: connection.stream.last_read > last, "the pong")
+        assert connection.late(last + 6) is None
+
+        last = connection.stream.last_read
+        late = connection.late(last + 11)
+        assert late is not None
+        connection.end(late)
+        frame = peer.frame()
+        assert frame is not None
+        assert frame.opcode is Opcode.PING
+        assert peer.closing() == 1008
+        assert world.books.faults == {"idle": 1}
+
+
+@on_hub
+def test_a_message_that_never_ends_is_closed_with_1008() -> None:
+    with World(idle_timeout=10.0) as world:
+        connection, peer = websocket(world)
+        peer.protocol.send_text(b"{", fin=False)
+        peer.flush()
+        wait(lambda: connection.started)
+        late = connection.late(connection.started + 11)
+        assert isinstance(late, TooSlow)
+        connection.end(late)
+        while (frame := peer.frame()) is not None and frame.opcode is Opcode.PING:
+            pass
+        assert frame is not None
+        assert int.from_bytes(frame.data[:2], "big") == 1008
+        assert world.books.faults == {"slow_message": 1}
+
+
+@on_hub
+def test_the_clock_of_an_unfinished_message_starts_again_with_each_message() -> None:
+    with World(idle_timeout=10.0) as world:
+        connection, peer = websocket(world)
+        peer.protocol.send_text(json.dumps({"op": "publish", "id": 1, "events": [EVENT]}).encode())
+        frame = b"".join(peer.protocol.data_to_send())
+        peer.send(frame[:20])
+        wait(lambda: connection.started)
+        connection.started -= 100
+        # The rest, and the start of the next one: a busy client's reads always end within a message.
+        peer.send(frame[20:] + frame[:20])
+        assert peer.message()["op"] == "ack"
+        assert connection.started
+        assert connection.late(time.monotonic()) is None
+
+
+@on_hub
+def test_a_client_that_never_reads_its_acks_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "FAREWELL", 0.1)
+    with World() as world:
+        connection, peer = websocket(world, write_limit=10_000)
+        peer.publish(*range(2000))
+        wait(lambda: connection.stream.fileno() < 0, "the client that does not read to be cut")
+        assert world.books.faults == {"slow_reader": 1}
+        assert connection.stream.buffered == 0
+
+
+@on_hub
+def test_a_too_large_message_is_closed_with_1009() -> None:
+    with World(limits=Limits(message_size=1000)) as world:
+        _, peer = websocket(world)
+        peer.publish(1)
+        peer.tell("x" * 2000)
+        assert peer.message()["op"] == "ack"
+        assert peer.closing() == 1009
+        assert world.books.faults == {"too_large": 1}
+
+
+@on_hub
+def test_without_a_subprotocol_anything_is_an_event_and_nothing_is_answered() -> None:
+    with World() as world:
+        _, peer = websocket(world, None)
+        peer.tell({"type": "a.b", "data": 1})
+        peer.tell([1, 2])
+        wait(lambda: world.count == 2)
+        assert [draft.types for draft in world.kept] == [("a.b",), ("eventd.message",)]
+        peer.protocol.send_close(1000)
+        peer.flush()
+        assert peer.closing() == 1000
+
+
+@on_hub
+def test_without_answers_a_refusal_costs_the_connection() -> None:
+    with World() as world:
+        world.refusal = JournalUnavailable("no space left")
+        _, peer = websocket(world, None)
+        peer.tell({"type": "a.b"})
+        assert peer.closing() == 1013
+
+        world.refusal = None
+        _, peer = websocket(world, "cloudevents.json")
+        peer.tell(EVENT)
+        peer.tell(EVENT | {"id": ""})
+        assert peer.closing() == 1008
+        assert world.count == 1
+        assert world.books.rejected == {"invalid_event": 1}
+
+
+@on_hub
+def test_a_client_that_goes_without_a_word_costs_nothing() -> None:
+    with World() as world:
+        world.holding = True
+        _, peer = websocket(world)
+        peer.publish(1)
+        wait(lambda: world.held == 1)
+        peer.close()
+        world.release()
+        wait(lambda: not len(world.group))
+        assert world.count == 1
+        assert world.books.faults == {}
