@@ -14,11 +14,15 @@ SYSCONF ?= /etc/eventd
 UNITS ?= /etc/systemd/system
 COMMANDS ?= /usr/local/bin
 
+# The configuration of the commands in .venv: they talk to what "make run" runs, without being told where it is.
+OWN := $(VENV)/etc/eventd
+DIRS := var/conf.d/00-directories.ini
+
 .PHONY: help run test needs lint format bench docs install uninstall clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make run        eventd in the foreground on etc/eventd.ini, with its state in var/"
+	@echo "make run        eventd in the foreground on etc/eventd.ini and var/conf.d, with its state in var/; ARGS=... goes to it"
 	@echo "make test       install what the tests need, and run them; ARGS=... goes to pytest"
 	@echo "make lint       ruff and mypy"
 	@echo "make format     let ruff mend what it can"
@@ -29,8 +33,13 @@ help:
 	@echo "make clean      remove what was built; .venv and var stay"
 
 run: $(VENV)/.installed
-	@mkdir -p var/lib var/run
-	@exec $(BIN)/eventd run -c etc/eventd.ini -o "eventd.state_dir=$(CURDIR)/var/lib" -o "eventd.run_dir=$(CURDIR)/var/run"
+	@mkdir -p $(OWN) var/lib var/run var/conf.d
+	@ln -sf ../../../etc/eventd.ini $(OWN)/eventd.ini
+	@ln -sfn ../../../var/conf.d $(OWN)/conf.d
+	@echo '[eventd]' > $(DIRS)
+	@echo 'state_dir = $(subst %,%%,$(CURDIR))/var/lib' >> $(DIRS)
+	@echo 'run_dir = $(subst %,%%,$(CURDIR))/var/run' >> $(DIRS)
+	@exec $(BIN)/eventd run $(ARGS)
 
 test: needs
 	$(BIN)/python -m pytest $(ARGS)

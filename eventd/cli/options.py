@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -15,11 +16,12 @@ from eventd.config.merge import Merged
 from eventd.config.options import Configuration
 from eventd.errors import Fault
 
-__all__ = ["CONFIG_FILE", "CONF_DIR", "Settings", "configured"]
+__all__ = ["OWN", "SYSTEM", "Settings", "configured"]
 
-#: What is read where no ``-c`` names another file.
-CONFIG_FILE = Path("/etc/eventd/eventd.ini")
-CONF_DIR = Path("/etc/eventd/conf.d")
+#: Where eventd.ini and conf.d are, for whoever names no file by ``-c``.
+SYSTEM = Path("/etc/eventd")
+#: A virtual environment may have its own: the commands in it then find the daemon that runs from it.
+OWN = Path(sys.prefix, "etc/eventd")
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -31,10 +33,12 @@ class Settings(msgspec.Struct, frozen=True):
 
     @classmethod
     def of(cls, files: tuple[str, ...], overrides: tuple[str, ...]) -> Settings:
-        """The named files and nothing else, or the system's where none is named."""
+        """The named files and nothing else; where none is named, the virtual environment's, else the system's."""
         if files:
             return cls(tuple(map(Path, files)), None, overrides)
-        return cls((CONFIG_FILE,) if CONFIG_FILE.exists() else (), CONF_DIR, overrides)
+        directory = OWN if OWN.is_dir() else SYSTEM
+        file = directory / "eventd.ini"
+        return cls((file,) if file.exists() else (), directory / "conf.d", overrides)
 
     def load(self) -> Configuration:
         """The configuration.
@@ -61,7 +65,7 @@ def configured(function: Callable[..., Any]) -> Callable[..., Any]:
         "files",
         metavar="FILE",
         multiple=True,
-        help=f"Read this file, not {CONFIG_FILE} and conf.d; may be given several times.",
+        help=f"Read this file, not {SYSTEM}/eventd.ini and conf.d; may be given several times.",
     )
     @click.option(
         "-o",

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Any, get_origin
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
 __all__ = ["OwnSetting", "describe"]
+
+_NAMES = {bool: "yes or no", int: "number", float: "number", str: "text", Path: "path"}
 
 
 class OwnSetting(msgspec.Struct, frozen=True):
@@ -26,18 +30,36 @@ def describe(config: type[msgspec.Struct]) -> list[OwnSetting]:
 
 
 def _type(declared: Any) -> str:
+    """What a file takes for it: the kinds of docs/configuration.md, as far as they have a name there."""
+    if special := _special(declared):
+        return special
     if get_origin(declared) is Annotated:
-        kinds = [(meta.extra or {}).get("eventd") for meta in declared.__metadata__ if isinstance(meta, msgspec.Meta)]
-        return next((kind for kind in kinds if kind), _type(declared.__origin__))
-    if declared is bool:
-        return "yes or no"
-    return declared.__name__ if type(declared) is type else str(declared).replace("typing.", "")
+        return _type(declared.__origin__)
+    if get_origin(declared) is Literal:
+        return " or ".join(map(str, get_args(declared)))
+    if get_origin(declared) in (tuple, list, set, frozenset):
+        return "list"
+    if get_origin(declared) in (Union, UnionType):
+        return " or ".join(_type(one) for one in get_args(declared) if one is not NoneType)
+    return _NAMES.get(declared) or str(getattr(declared, "__name__", declared))
+
+
+def _special(declared: Any) -> str | None:
+    """``duration`` or ``size``, which are annotated numbers, also where they may be left out."""
+    if get_origin(declared) in (Union, UnionType):
+        rest = [one for one in get_args(declared) if one is not NoneType]
+        return _special(rest[0]) if len(rest) == 1 else None
+    extras = [meta.extra or {} for meta in getattr(declared, "__metadata__", ()) if isinstance(meta, msgspec.Meta)]
+    return next((extra["eventd"] for extra in extras if "eventd" in extra), None)
 
 
 def _default(field: msgspec.structs.FieldInfo) -> str | None:
     if field.default_factory is not msgspec.NODEFAULT:
         return _written(field.default_factory())
-    return None if field.required else _written(field.default)
+    if field.required:
+        return None
+    write = _WRITERS.get(_special(field.type) or "", _written)
+    return _written(field.default) if field.default is None else write(field.default)
 
 
 def _written(value: Any) -> str:
@@ -50,3 +72,21 @@ def _written(value: Any) -> str:
     if isinstance(value, Iterable) and not isinstance(value, str | bytes):
         return ", ".join(map(_written, value))
     return str(value)
+
+
+def _duration(value: float) -> str:
+    """In the largest unit that it is a whole number of."""
+    for seconds, unit in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")):
+        if value and value % seconds == 0:
+            return f"{value / seconds:g}{unit}"
+    return f"{value:.15g}s" if value else "0"
+
+
+def _size(value: int) -> str:
+    for power, unit in ((40, "T"), (30, "G"), (20, "M"), (10, "K")):
+        if value and value % (1 << power) == 0:
+            return f"{value >> power}{unit}"
+    return str(value)
+
+
+_WRITERS: dict[str, Callable[[Any], str]] = {"duration": _duration, "size": _size}

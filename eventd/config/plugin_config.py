@@ -25,6 +25,8 @@ from .values import BOOLEAN, DURATION, LIST, SIZE, Kind
 __all__ = ["Duration", "NoConfig", "Size", "plugin_config"]
 
 _KINDS = {"duration": DURATION, "size": SIZE}
+#: Types of which text may have the wrong form.
+_MISFITS = {"int": "whole number", "float": "number"}
 
 #: Seconds, written as ``500ms``, ``5s``, ``2h``.
 Duration = Annotated[float, msgspec.Meta(extra={"eventd": "duration"})]
@@ -77,7 +79,7 @@ class _Conversion:
             value = _prepare(resolve(text), field.type)
             return msgspec.convert(value, self._types[field.name], strict=False, dec_hook=_hook)
         except ValueError as error:  # msgspec.ValidationError is one
-            self._fault(f"{key}: {error}", self._own.places.get(key))
+            self._fault(f"{key}: {_in_words(text, error)}", self._own.places.get(key))
             return None
 
     def _tell_unknown(self, key: str) -> None:
@@ -92,6 +94,15 @@ class _Conversion:
     def _fault(self, message: str, place: Place | None) -> None:
         place = place or Place()
         self._faults.append(Fault(message, place.file, place.line))
+
+
+def _in_words(text: str, error: ValueError) -> str:
+    """What msgspec tells is about Python's types, and leaves out what was written."""
+    told = str(error)
+    for name, words in _MISFITS.items():
+        if told.startswith(f"Expected `{name}"):
+            return f"{text!r} is not {f'a list of {words}s' if ' - at ' in told else f'a {words}'}"
+    return told
 
 
 def _prepare(text: str, wanted: inspect.Type) -> Any:

@@ -36,6 +36,8 @@ This page is made from the table of settings: `eventd config docs`.
 eventd reads `/etc/eventd/eventd.ini`, then `/etc/eventd/conf.d/*.ini` in name order, then
 `-o SECTION.KEY=VALUE` of the command line; the later wins, key by key. With `-c FILE` (which may be
 given several times) it reads these files instead. Nothing has to be set: without any file all defaults hold.
+An eventd in a virtual environment with a directory `etc/eventd` looks there and not in `/etc/eventd`;
+`make run` makes one, from `etc/eventd.ini` and `var/conf.d/` of the checkout.
 
 - `eventd check` tells everything that is wrong at once, with file and line, and exits with 78.
 - `eventd config show` prints the settings that hold, and where each comes from.

@@ -14,8 +14,8 @@ from eventd.errors import ConfigurationError
 @pytest.fixture
 def system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory in the place of /etc/eventd."""
-    monkeypatch.setattr(options, "CONFIG_FILE", tmp_path / "eventd.ini")
-    monkeypatch.setattr(options, "CONF_DIR", tmp_path / "conf.d")
+    monkeypatch.setattr(options, "OWN", tmp_path / "none")
+    monkeypatch.setattr(options, "SYSTEM", tmp_path)
     return tmp_path
 
 
@@ -31,6 +31,20 @@ def test_without_c_the_systems_files_are_read(system: Path) -> None:
 
 def test_where_there_are_none_the_defaults_hold(system: Path) -> None:
     assert Settings.of((), ()).load().eventd.run_dir == "/run/eventd"
+
+
+def test_a_virtual_environment_may_have_its_own(system: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = system / "venv/etc/eventd"
+    monkeypatch.setattr(options, "OWN", own)
+    (system / "eventd.ini").write_text("[eventd]\nnode = system\nrun_dir = /system\n")
+    assert Settings.of((), ()).load().eventd.run_dir == "/system"
+
+    (own / "conf.d").mkdir(parents=True)
+    (own / "conf.d/run.ini").write_text("[eventd]\nrun_dir = /own\n")
+    settings = Settings.of((), ())
+
+    assert settings.load().eventd.run_dir == "/own"
+    assert settings.load().eventd.node != "system"
 
 
 def test_with_c_only_those_files_are_read(system: Path) -> None:

@@ -78,13 +78,13 @@ def test_show(eventd: Eventd, name: str) -> None:
     assert output.startswith("handler:archive\n  entry: cli_test_plugin:Archive\n")
     assert "types: a.>" in output
     assert "  Keeps events.\n\n  For good.\n" in output
-    assert "  Own keys of [handler:archive]:\n    directory (str): default /d\n    sizes (list[int]): default" in output
+    assert "  Own keys of [handler:archive]:\n    directory (text): default /d\n    sizes (list): default" in output
 
 
 def test_show_as_json(eventd: Eventd) -> None:
     (details,) = json.loads(eventd("plugins show", "archive", "--json").output)
 
-    assert details["settings"][0] == {"key": "directory", "type": "str", "default": "/d"}
+    assert details["settings"][0] == {"key": "directory", "type": "text", "default": "/d"}
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -14,21 +15,31 @@ from eventd.config.describe import OwnSetting, describe
 class Config(msgspec.Struct):
     directory: Path
     size: Size = 1 << 20
-    every: Duration = 1.0
+    every: Duration = 60.0
+    often: Duration = 0.25
+    never: Duration = 0.0
+    most: Size | None = None
     compress: bool = True
     types: tuple[str, ...] = ("a.>", "b")
     ports: list[int] = msgspec.field(default_factory=lambda: [1, 2])
     name: str | None = None
+    mode: Literal["fast", "safe"] = "fast"
+    share: float = 0.5
 
 
 SETTINGS = [
-    OwnSetting("directory", "Path", None),
-    OwnSetting("size", "size", "1048576"),
-    OwnSetting("every", "duration", "1"),
+    OwnSetting("directory", "path", None),
+    OwnSetting("size", "size", "1M"),
+    OwnSetting("every", "duration", "1m"),
+    OwnSetting("often", "duration", "0.25s"),
+    OwnSetting("never", "duration", "0"),
+    OwnSetting("most", "size", ""),
     OwnSetting("compress", "yes or no", "yes"),
-    OwnSetting("types", "tuple[str, ...]", "a.>, b"),
-    OwnSetting("ports", "list[int]", "1, 2"),
-    OwnSetting("name", "str | None", ""),
+    OwnSetting("types", "list", "a.>, b"),
+    OwnSetting("ports", "list", "1, 2"),
+    OwnSetting("name", "text", ""),
+    OwnSetting("mode", "fast or safe", "fast"),
+    OwnSetting("share", "number", "0.5"),
 ]
 
 

@@ -64,10 +64,10 @@ def test_every_fault_at_once_with_file_and_line() -> None:
         own(keeep="1", keep="many", compress="maybe", every="5 apples", ports="1,x", mode="slow"), Config
     ) == [
         "f.ini:11: [handler:x] has no keeep; did you mean keep?",
-        "f.ini:12: keep: Expected `int`, got `str`",
+        "f.ini:12: keep: 'many' is not a whole number",
         "f.ini:13: compress: 'maybe' is neither yes nor no",
         "f.ini:14: every: '5 apples' is not a duration: write 500ms, 5s, 10m, 2h, 7d or 1h30m",
-        "f.ini:15: ports: Expected `int`, got `str` - at `$[1]`",
+        "f.ini:15: ports: '1,x' is not a list of whole numbers",
         "f.ini:16: mode: Invalid enum value 'slow'",
         "f.ini:10: [handler:x] needs directory",
     ]
