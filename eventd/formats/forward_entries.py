@@ -21,6 +21,7 @@ from msgspec.msgpack import Ext
 from eventd.errors import InvalidEvent, MalformedInput, TooLarge
 from eventd.event import Draft, Encoding
 from eventd.formats import rules
+from eventd.formats.parts import check_msgpack_parts
 from eventd.formats.rules import Schemas
 
 __all__ = ["GROUP_MARKER", "INVALID", "array_header", "read_entries", "read_packed"]
@@ -63,8 +64,11 @@ def read_entries(
     :raises MalformedInput: when the bytes are no array of whole values.
     """
     if not isinstance(entries, bytes | Raw):
-        return _read(tag, b"".join(entries), len(entries), origin, schemas)
+        joined = b"".join(entries)
+        check_msgpack_parts(joined)
+        return _read(tag, joined, len(entries), origin, schemas)
     body = bytes(entries)
+    check_msgpack_parts(body)
     count, size = _read_array_header(body)
     return _read(tag, body[size:], count, origin, schemas)
 
@@ -76,6 +80,7 @@ def read_packed(
 
     :param size_hint: what the sender says their number is; it is tried, not believed.
     """
+    check_msgpack_parts(payload)
     if size_hint is not None and 0 < size_hint <= len(payload):
         try:
             return _accept(tag, payload, size_hint, origin, schemas)

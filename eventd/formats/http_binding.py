@@ -20,6 +20,7 @@ import msgspec
 from eventd.errors import InvalidEvent, TooLarge, UnsupportedFormat
 from eventd.event import Draft, Encoding
 from eventd.formats import json_events, msgpack_events, rules
+from eventd.formats.parts import check_json_parts
 from eventd.formats.payloads import check_depth, check_payload
 from eventd.formats.rules import Schemas
 from eventd.formats.syntax import is_json
@@ -147,6 +148,7 @@ def _event(attributes: dict[str, str], body: bytes) -> tuple[bytes, object]:
 
 
 def _json(body: bytes) -> object:
+    check_json_parts(body)
     try:
         data: object = _decode(body)
     except json_events.NOT_JSON as error:

@@ -23,6 +23,7 @@ from eventd.errors import InvalidEvent, MalformedInput
 from eventd.event import Draft, Encoding
 from eventd.formats import plain, rules
 from eventd.formats.json_writer import encode, write
+from eventd.formats.parts import check_json_parts
 from eventd.formats.payloads import Fill, check_depth, check_payload, distinct
 from eventd.formats.rules import Schemas
 
@@ -53,8 +54,11 @@ def read_event(raw: bytes | Raw, schemas: Schemas, *, fill: Fill | None = None) 
 
     :raises MalformedInput: when it is no JSON object.
     :raises InvalidEvent: when it breaks a rule or its payload is not of its type.
+    :raises TooLarge: when it has too many arrays and objects.
     """
-    body, type = _read(bytes(raw).strip(WHITESPACE), schemas, fill)
+    raw = bytes(raw)
+    check_json_parts(raw)
+    body, type = _read(raw.strip(WHITESPACE), schemas, fill)
     return Draft(Encoding.JSON, 1, (type,), body)
 
 
@@ -76,6 +80,8 @@ def read_events(raws: Sequence[Raw | bytes], schemas: Schemas, fill: Fill | None
 
 def read_batch(body: bytes | Raw, schemas: Schemas, fill: Fill | None = None) -> Draft:
     """Read an array of events; an empty one makes a draft of none."""
+    body = bytes(body)
+    check_json_parts(body)
     try:
         raws = _decode_array(body)
     except NOT_JSON as error:

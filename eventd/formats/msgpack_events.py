@@ -18,6 +18,7 @@ from msgspec import UNSET, Raw
 from eventd.errors import InvalidEvent, MalformedInput
 from eventd.event import Draft, Encoding, Event
 from eventd.formats import plain, rules
+from eventd.formats.parts import check_msgpack_parts
 from eventd.formats.payloads import Fill, check_depth, check_payload, distinct
 from eventd.formats.rules import Schemas
 
@@ -47,8 +48,11 @@ def read_event(raw: bytes | Raw, schemas: Schemas, *, fill: Fill | None = None) 
 
     :raises MalformedInput: when it is no msgpack map with strings as keys.
     :raises InvalidEvent: when it breaks a rule or its payload is not of its type.
+    :raises TooLarge: when it has too many arrays and maps.
     """
-    body, type = _read(bytes(raw), schemas, fill)
+    raw = bytes(raw)
+    check_msgpack_parts(raw)
+    body, type = _read(raw, schemas, fill)
     return Draft(Encoding.MSGPACK, 1, (type,), body)
 
 
@@ -70,6 +74,8 @@ def read_events(raws: Sequence[Raw | bytes], schemas: Schemas, fill: Fill | None
 
 def read_batch(body: bytes | Raw, schemas: Schemas, fill: Fill | None = None) -> Draft:
     """Read an array of events; an empty one makes a draft of none."""
+    body = bytes(body)
+    check_msgpack_parts(body)
     try:
         raws = _decode_array(body)
     except NOT_MSGPACK as error:

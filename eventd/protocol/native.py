@@ -21,6 +21,7 @@ from msgspec import Raw
 from eventd.errors import ClientError, EventdError, InvalidEvent, MalformedInput, TooLarge, UnsupportedFormat
 from eventd.event import Draft
 from eventd.formats import json_events, msgpack_events
+from eventd.formats.parts import check_json_parts, check_msgpack_parts
 from eventd.formats.plain import Plain
 from eventd.protocol.limits import Limits
 from eventd.protocol.websocket import Message
@@ -107,6 +108,7 @@ class Codec:
         self.text = text
         self._null = null
         self._read_events = read_events
+        self._check_parts: Callable[[bytes], None] = check_json_parts if text else check_msgpack_parts
         self._encode: Callable[[object], bytes] = module.Encoder().encode
         self._message: Callable[[bytes], _Message] = module.Decoder(_Message).decode
         self._id: Callable[[bytes], str | int | None] = module.Decoder(str | int | None).decode
@@ -181,6 +183,7 @@ class Codec:
             raise InvalidEvent("is missing", attribute="events")
         try:
             if len(bytes(events)) > MUCH:
+                self._check_parts(bytes(events))
                 _count(self._maps(events), limits)
             raws = self._list(events)
         except (msgspec.MsgspecError, RecursionError) as error:
