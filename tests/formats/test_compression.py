@@ -88,3 +88,11 @@ def test_many_small_members_take_no_time(kind: str):
     started = time.perf_counter()
     assert inflate(kind, body, 0) == b""
     assert time.perf_counter() - started < 5
+
+
+@pytest.mark.parametrize("kind", WAYS)
+def test_many_members_of_nothing_do_not_hold_the_hub(kind: str):
+    empty = WAYS[kind](b"") * 100_000
+    start = time.perf_counter()
+    assert inflate(kind, empty, 1000) == b""
+    assert time.perf_counter() - start < 1.0
