@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from eventd.config.plugin_config import Duration, Size
     from eventd.event import UNSET, Batch, Event
     from eventd.plugin.contract import (
         Emitter,
@@ -29,6 +30,7 @@ __version__ = "0.1.0"
 __all__ = [
     "UNSET",
     "Batch",
+    "Duration",
     "Emitter",
     "Event",
     "Handler",
@@ -37,6 +39,7 @@ __all__ = [
     "Request",
     "Response",
     "Retry",
+    "Size",
     "Source",
     "StateDirectory",
     "Stop",
@@ -45,6 +48,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "eventd.config.plugin_config": ("Duration", "Size"),
     "eventd.event": ("UNSET", "Batch", "Event"),
     "eventd.plugin.contract": (
         "Emitter", "Handler", "Logger", "Reject", "Retry", "Source", "StateDirectory", "Stop", "Webhook",

@@ -3,34 +3,53 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+import eventd
 from eventd.event import Batch, Event
 from eventd.plugin.build import build
 from eventd.plugin.contract import Reject, Request
 from eventd.plugin.registry import Registry
 from tests.plugin.support import configuration
 
-KINDS = {"Reading": "event_type", "Archive": "handler", "Forward": "handler", "Clock": "source", "Deploys": "source"}
+KINDS = {
+    "Units": "service",
+    "Reading": "event_type",
+    "Archive": "handler",
+    "Averages": "handler",
+    "Forward": "handler",
+    "Upload": "handler",
+    "Clock": "source",
+    "Deploys": "source",
+}
+
+PAGE = (Path(__file__).resolve().parents[2] / "docs" / "writing-plugins.md").read_text()
+[UPLOAD] = re.findall(r"```ini\n(\[handler:upload\].*?)```", PAGE, re.DOTALL)
 
 
 @pytest.fixture
-def classes(root: Path) -> dict[str, Any]:
+def classes() -> dict[str, Any]:
     names: dict[str, Any] = {"__name__": "guide"}
-    for block in re.findall(r"```python\n(.*?)```", (root / "docs" / "writing-plugins.md").read_text(), re.DOTALL):
-        exec(block, names)
+    for block in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
+        # As in a file of its own, which need not postpone its annotations as this one does.
+        exec(compile(block, "guide", "exec", dont_inherit=True), names)
     return names
 
 
 @pytest.fixture
-def registry(classes: dict[str, Any], tmp_path: Path) -> Registry:
-    found = Registry(configuration(tmp_path, f"[handler:Archive]\ndirectory = {tmp_path}\n"))
+def registry(classes: dict[str, Any], tmp_path: Path) -> Iterator[Registry]:
+    (tmp_path / "secret").write_text("s3cret\n")
+    upload = UPLOAD.replace("handler:upload", "handler:Upload").replace("credential:upload", f"file:{tmp_path}/secret")
+    found = Registry(configuration(tmp_path, f"[handler:Archive]\ndirectory = {tmp_path}\n{upload}"))
     for name, kind in KINDS.items():
         found.add(kind, name, classes[name])
-    return found
+    yield found
+    found.injector.close()
 
 
 def test_each_example_passes_the_checks(registry: Registry) -> None:
@@ -63,3 +82,23 @@ def test_the_webhook_takes_text_only(registry: Registry) -> None:
     assert emitted == [("com.example.deploy", "v2")]
     with pytest.raises(Reject):
         hook.receive(Request(method="POST", path="/", target="/"), emitted.append)
+
+
+def test_each_kind_of_field_is_what_the_file_says(registry: Registry) -> None:
+    config = registry.handlers["Upload"].config
+
+    assert msgspec.structs.astuple(config) == ("events", "s3cret", 16 << 20, 60.0, ("eu", "us"), False)
+
+
+def test_a_service_is_injected(registry: Registry, classes: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    averages = build(registry.handlers["Averages"], registry.injector, registry.configuration, {})
+    reading = classes["Reading"]
+    averages.handle(Batch.of([reading(data=reading.Data(celsius=celsius, sensor="a")) for celsius in (10.0, 30.0)]))
+
+    assert "2 readings, 68.0 °F on average" in caplog.text
+
+
+@pytest.mark.parametrize("name", sorted(set(eventd.__all__) - {"UNSET", "__version__"}))
+def test_all_that_plugin_authors_import_is_on_the_page(name: str) -> None:
+    assert re.search(rf"\b{name}\b", PAGE)

@@ -6,8 +6,7 @@ import time
 
 import msgspec
 
-from eventd import Emitter, Logger, Source, Stop
-from eventd.config.plugin_config import Duration
+from eventd import Duration, Emitter, Logger, Source, Stop
 
 from .readings import Readings
 

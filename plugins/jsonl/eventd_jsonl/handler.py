@@ -9,8 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from eventd import Batch, Event, Handler, Logger, StateDirectory
-from eventd.config.plugin_config import Duration, Size
+from eventd import Batch, Duration, Event, Handler, Logger, Size, StateDirectory
 from eventd.formats.json_events import write
 from eventd.routing import Patterns
 
