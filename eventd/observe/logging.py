@@ -11,6 +11,7 @@ import logging
 import logging.handlers
 import os
 import queue
+import re
 import sys
 import time
 from typing import IO
@@ -19,6 +20,15 @@ __all__ = ["FORMATS", "LogWriter"]
 
 #: Lines that may wait: some seconds of a very talkative daemon.
 QUEUE_SIZE = 10_000
+
+#: Characters of one message: senders' words are quoted in it, and they may have sent megabytes.
+MOST_MESSAGE = 4096
+
+#: What a terminal obeys, or a reader takes for the end of a line or for another order of
+#: letters (C0, C1, U+2028-202E, U+2066-2069): who sends events must not write lines of the log.
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+#: The same within a traceback, which has lines.
+_UNPRINTABLE_IN_LINES = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 #: syslog priorities (RFC 5424 section 6.2.1) as systemd's journal reads them in front of a line.
 PRIORITIES = {logging.DEBUG: 7, logging.INFO: 6, logging.WARNING: 4, logging.ERROR: 3, logging.CRITICAL: 2}
@@ -90,9 +100,10 @@ class QueueHandler(logging.handlers.QueueHandler):
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         """Render the message here, where its arguments still are what they were."""
-        record.msg, record.args = record.getMessage(), None
+        record.msg, record.args = _one_line(record.getMessage()), None
         if record.exc_info:
-            record.exc_text = logging.Formatter().formatException(record.exc_info)
+            text = logging.Formatter().formatException(record.exc_info)
+            record.exc_text = _UNPRINTABLE_IN_LINES.sub(_escaped, text)
             record.exc_info = None
         return record
 
@@ -128,3 +139,14 @@ class LogWriter:
         """Write what waits, then let go."""
         logging.getLogger().removeHandler(self._handler)
         self._listener.stop()
+
+
+def _one_line(message: str) -> str:
+    """The message with its control characters escaped, and cut where it is very long."""
+    if len(message) > MOST_MESSAGE:
+        message = f"{message[:MOST_MESSAGE]}… ({len(message)} characters)"
+    return message if message.isprintable() else _UNPRINTABLE.sub(_escaped, message)
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode("ascii")

@@ -30,7 +30,43 @@ def test_text_has_time_level_and_name() -> None:
 
 
 def test_each_line_for_systemd_carries_its_priority() -> None:
-    assert written("systemd", lambda log: log.error("a\nb")) == "<3>eventd.test: a\n<3>b\n"
+    def say(log: logging.Logger) -> None:
+        try:
+            raise ValueError("no\nyes")
+        except ValueError:
+            log.exception("failed")
+
+    lines = written("systemd", say).splitlines()
+    assert lines[0] == "<3>eventd.test: failed"
+    assert lines[-2:] == ["<3>ValueError: no", "<3>yes"]
+    assert all(line.startswith("<3>") for line in lines)
+
+
+@pytest.mark.parametrize("form", ["text", "systemd"])
+def test_what_a_sender_wrote_makes_no_line_of_its_own(form: str) -> None:
+    hostile = "a\r\n2026-01-31T12:00:00.000Z ERROR eventd: b\x1b[31m\x85\u2028\u202e\ud800é"
+    lines = written(form, lambda log: log.info("refused %s", hostile)).split("\n")
+    assert len(lines) == 2
+    assert lines[0].endswith(
+        r"refused a\r\n2026-01-31T12:00:00.000Z ERROR eventd: b\x1b[31m\x85\u2028\u202e\ud800é"
+    )
+    assert lines[0].isprintable()
+
+
+def test_a_traceback_keeps_its_lines_and_nothing_else_that_a_terminal_obeys() -> None:
+    def say(log: logging.Logger) -> None:
+        try:
+            raise ValueError("\x1b[31m\r")
+        except ValueError:
+            log.exception("failed")
+
+    assert written("text", say).endswith("\nValueError: \\x1b[31m\\r\n")
+
+
+def test_a_message_of_megabytes_is_cut() -> None:
+    line = written("text", lambda log: log.info("refused %s", "x" * 1_000_000))
+    assert len(line) < 5000
+    assert line.endswith("x… (1000008 characters)\n")
 
 
 def test_json_keeps_the_traceback() -> None:
