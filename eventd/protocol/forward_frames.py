@@ -28,6 +28,8 @@ _TIMES = frozenset([*range(0x80), *range(0xE0, 0x100), 0xC0, *range(0xC7, 0xD9)]
 MOST_ELEMENTS = 8
 #: A chunk's id is echoed; real ones have up to 128 bytes.
 MOST_CHUNK = 1024
+#: How much of an unknown compression's name is told.
+MOST_TOLD = 40
 #: The shortest entry, ``[0, {}]``: what a payload's size says about the number of its events.
 LEAST_ENTRY = 3
 
@@ -194,7 +196,7 @@ def _inflated(payload: bytes, told: _Options, limits: Limits) -> bytes:
         return inflate(kind, payload, limits.decompressed_size)
     declared = _word(told.compressed) if told.compressed else None
     if declared not in _PLAIN:
-        raise UnsupportedFormat(f"compressed with {declared!r}", hint="gzip and zstd are understood")
+        raise UnsupportedFormat(f"compressed with {str(declared)[:MOST_TOLD]!r}", hint="gzip and zstd are understood")
     return payload
 
 
