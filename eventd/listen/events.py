@@ -16,6 +16,8 @@ __all__ = ["MOST_RATE", "Outcome", "post_events", "validate_webhook"]
 #: Requests a minute that a webhook's sender may make: more than any sender asks for.
 MOST_RATE = 1_000_000
 
+#: What a sender calls itself, a host's name as a rule; it is sent back to it.
+_origin = re.compile(r"[!-~]{1,255}").fullmatch
 _positive = re.compile(r"[1-9][0-9]{0,17}").fullmatch
 
 
@@ -71,6 +73,8 @@ def validate_webhook(request: Request, door: Door) -> Response:
     headers = [("Allow", "POST, OPTIONS")]
     origin = request.header("webhook-request-origin")
     if origin is not None:
+        if not _origin(origin):
+            raise MalformedInput("WebHook-Request-Origin is not a name")
         headers.append(("WebHook-Allowed-Origin", origin))
         headers += _agreed_rate(request.header("webhook-request-rate"))
     return Response(204, b"", headers)

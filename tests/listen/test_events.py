@@ -109,9 +109,15 @@ def test_options_without_an_origin_only_says_what_is_allowed() -> None:
         assert list(response.headers) == [("Allow", "POST, OPTIONS")]
 
 
+@pytest.mark.parametrize("origin", ["", "e.com\tx", "e com", "\xff", "x" * 300])
+@on_hub
+def test_an_origin_that_cannot_be_sent_back_is_refused(origin: str) -> None:
+    with World() as world, pytest.raises(MalformedInput):
+        validate_webhook(ask(webhook_request_origin=origin), world.door)
+
+
 @pytest.mark.parametrize("rate", ["0", "-1", "1.5", "many", "", "9" * 5000])
 @on_hub
 def test_a_rate_that_is_no_positive_number_is_refused(rate: str) -> None:
-    with World() as world:
-        with pytest.raises(MalformedInput):
-            validate_webhook(ask(webhook_request_origin="e.com", webhook_request_rate=rate), world.door)
+    with World() as world, pytest.raises(MalformedInput):
+        validate_webhook(ask(webhook_request_origin="e.com", webhook_request_rate=rate), world.door)
