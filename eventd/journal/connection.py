@@ -28,6 +28,9 @@ WAL_KEPT = 64 << 20
 
 MIB = 1 << 20
 
+#: The owner writes, the group may read: events can hold what is not for everybody.
+MODE = 0o640
+
 #: What an operator can do about an error of SQLite.
 HINTS = {
     sqlite3.SQLITE_FULL: "make room on the disk of state_dir, or set retention_size; it goes on by itself",
@@ -75,6 +78,8 @@ def connect(path: str, *, fsync: bool = True, writable: bool = True, forgiving: 
 
     :raises sqlite3.Error: when SQLite refuses it.
     """
+    if writable:
+        _make(path)
     mode = "rwc" if writable else "rw"
     connection = sqlite3.connect(
         f"file:{urllib.parse.quote(path)}?mode={mode}",
@@ -93,6 +98,19 @@ def connect(path: str, *, fsync: bool = True, writable: bool = True, forgiving: 
         connection.close()
         raise
     return connection
+
+
+def _make(path: str) -> None:
+    """Make the file, where there is none, unreadable for others; SQLite gives its WAL the same mode.
+
+    One that is there must not be opened: closing it would give up the locks that SQLite
+    has on it in this process.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, MODE))
+    except OSError:
+        # It is there; or it cannot be made, and SQLite says so in its own errors.
+        return
 
 
 def _prepare(connection: sqlite3.Connection, fsync: bool, writable: bool) -> None:
@@ -120,7 +138,7 @@ def lock(path: str) -> int:
 
     :raises JournalUnavailable: when another process has it.
     """
-    handle = os.open(path + ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    handle = os.open(path + ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, MODE)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -30,6 +30,19 @@ def test_a_writer_is_durable_and_leaves_the_wal_to_the_checkpointer(
     connection.close()
 
 
+def test_events_are_not_for_everybody_to_read(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        connection = connect(str(tmp_path / "j"))
+        connection.execute("CREATE TABLE t (x)")
+        assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {
+            "j": 0o640, "j-wal": 0o640, "j-shm": 0o640,
+        }  # fmt: skip
+    finally:
+        os.umask(before)
+    connection.close()
+
+
 def test_a_reader_cannot_write(tmp_path: Path) -> None:
     connect(str(tmp_path / "j")).close()
     reader = connect(str(tmp_path / "j"), writable=False)
