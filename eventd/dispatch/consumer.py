@@ -33,6 +33,11 @@ log = logging.getLogger(__name__)
 #: Seconds after which a consumer that wants nothing of what comes has its place written.
 SAVED_EVERY = 5.0
 
+#: Bytes that are read while a batch waits for more: then it is handed on, full or not.
+FILLED_BYTES = 8 << 20
+#: Seconds after which one that waits for its batch to fill looks whether it is to stop.
+LOOK_UP = 0.5
+
 
 class ConsumerStatus(msgspec.Struct):
     """A consumer at one instant.
@@ -177,25 +182,33 @@ class Consumer:
         if self._handling is not None:
             self._handling.breathe.reset()
 
-    def _read(self) -> bool:
-        """Put what the journal has next into the backlog; false where it has nothing."""
+    def _read(self) -> int:
+        """Put what the journal has next into the backlog; the bytes of what is wanted of it."""
         end = self._journal.end
         blocks = self._journal.read(self._read_to)
+        size = 0
         for block in blocks:
-            self._backlog.add(block, self._read_to)
+            size += self._backlog.add(block, self._read_to)
             self._read_to = block.end
         if not blocks and end > self._read_to:
             log.warning("%s: events %d to %d are not in the journal any more", self.name, self._read_to, end - 1)
             self._read_to = end
             self._bed.pass_to(end)
-        return bool(blocks)
+        return size
 
     def _fill(self) -> None:
         """Wait until there are enough events for a batch, but not longer than the section says."""
-        until = time.monotonic() + self._options.batch_wait
-        while self._backlog.count < self._options.batch_size and not self.stopping:
-            if not self._read() and not self._journal.wait(self._read_to, max(0.0, until - time.monotonic())):
+        assert self._handling is not None
+        left = self._options.batch_wait
+        until = time.monotonic() + left
+        size = 0
+        while self._backlog.count < self._options.batch_size and size < FILLED_BYTES and left > 0:
+            if self.stopping:
                 return
+            self._journal.wait(self._read_to, min(left, LOOK_UP))
+            size += self._read()
+            self._handling.breathe()
+            left = until - time.monotonic()
 
     def _step_back(self) -> None:
         self.state = "failing"

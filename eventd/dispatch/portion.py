@@ -125,11 +125,15 @@ class Backlog:
         #: How many events wait to be cut.
         self.count = 0
 
-    def add(self, block: Block, position: int) -> None:
-        """Take the events of ``block`` from ``position`` on."""
+    def add(self, block: Block, position: int) -> int:
+        """Take the events of ``block`` from ``position`` on; the bytes that are kept for those that are wanted."""
         view = View(block, max(0, position - block.first), self._wants, self._types)
+        if self._views and not self._views[-1].left:
+            # Nothing of it is wanted, and where it ends the next one begins.
+            self._views.pop()
         self._views.append(view)
         self.count += view.left
+        return len(block.body) if view.left else 0
 
     def clear(self) -> None:
         """Forget what was read."""

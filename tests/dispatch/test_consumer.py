@@ -101,6 +101,27 @@ def test_batch_wait_ends(tmp_path: Path) -> None:
 
 
 @on_hub
+def test_batch_wait_does_not_hold_up_the_stop(tmp_path: Path) -> None:
+    kept = keeper()
+    with World(tmp_path, {"kept": kept}, text=f"[handler:kept]\n{FAST}batch_wait = 1h\n") as world:
+        world.publish(numbered("a", [0]))
+        wait(lambda: world.dispatcher.consumers[0]._backlog.count)
+
+        assert world.dispatcher.stop(2.0)
+
+
+@on_hub
+def test_batch_wait_ends_when_much_has_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eventd.dispatch.consumer.FILLED_BYTES", 1 << 16)
+    kept = keeper()
+    with World(tmp_path, {"kept": kept}, text=f"[handler:kept]\n{FAST}batch_wait = 1h\n") as world:
+        for number in range(6):
+            world.publish(draft(Event("a", {"n": number, "ballast": "x" * (1 << 15)})))
+
+        assert wait(lambda: kept.numbers())[:3] == [0, 1, 2]
+
+
+@on_hub
 def test_each_handler_gets_the_types_that_it_names(tmp_path: Path) -> None:
     one, all_b = keeper("a.one"), keeper("b.*", "b.*.>")
     with World(tmp_path, {"one": one, "b": all_b}) as world:

@@ -57,6 +57,17 @@ def test_a_block_is_entered_in_its_middle() -> None:
     assert portion.offset(0) == 13
 
 
+def test_nothing_is_kept_of_what_is_not_wanted_however_much_comes() -> None:
+    backlog = Backlog(only_a, {})
+    kept = [backlog.add(block_of(first, numbered("b", [first])), 0) for first in range(100)]
+    kept.append(backlog.add(block_of(100, numbered("a", [100])), 0))
+
+    assert kept[:-1] == [0] * 100
+    assert kept[-1] > 0
+    assert len(backlog._views) == 1
+    assert (cut(backlog, 10).end, backlog.cut(10)) == (101, None)
+
+
 def test_blocks_of_other_types_are_passed_without_decoding() -> None:
     backlog = Backlog(only_a, {})
     unreadable = forward_block(0, "b", [{"n": 1}])
