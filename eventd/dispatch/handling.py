@@ -177,7 +177,7 @@ class Handling:
                 attempts=tries.attempts,
                 first_time=tries.first_time,
                 last_time=tries.last_time,
-                reason=f"{type(error).__name__}: {error}",
+                reason=_words(error),
                 traceback=told[-MOST_TRACEBACK:],
             )
         )
@@ -186,6 +186,13 @@ class Handling:
         drafts, self._drafts = self._drafts, []
         dead, self._dead = self._dead, []
         self._settle(end, drafts, dead)
+
+
+def _words(error: BaseException) -> str:
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - a plugin's own error, whose text fails, too
+        return type(error).__name__
 
 
 def _failed(error: BaseException) -> Tries:

@@ -87,7 +87,8 @@ class Retry(Exception):
 
     def __init__(self, after: float | None = None, why: str = "") -> None:
         super().__init__(why or "the handler asked to try again")
-        self.after = after
+        # What is no number fails here, in the plugin, where the fault is.
+        self.after = None if after is None else float(after)
 
 
 class Reject(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -278,6 +279,27 @@ def test_one_consumers_failures_hold_up_nobody_else(tmp_path: Path) -> None:
         assert well.handled == list(range(9))
         assert world.status("handler:stuck").pending > 0
         world.balanced("handler:stuck")
+
+
+class Unspeakable(Exception):
+    """Even its words fail."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+@on_hub
+def test_an_error_without_words_is_a_failure_like_any_other(tmp_path: Path) -> None:
+    with World(tmp_path, {"it": picky(*[Unspeakable() for _ in range(9)])}) as world:
+        world.publish(numbered("a", [POISON]))
+        world.done("handler:it")
+
+        assert [(letter.attempts, letter.reason) for letter in world.dead()] == [(5, "Unspeakable")]
+
+
+def test_a_retry_after_something_that_is_no_number_fails_in_the_plugin() -> None:
+    with pytest.raises(TypeError):
+        Retry(after=timedelta(seconds=1))  # type: ignore[arg-type]  # the mistake of this test
 
 
 @on_hub
