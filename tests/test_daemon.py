@@ -1,4 +1,4 @@
-"""The daemon in one process: parts start from the back, stop from the front, and a failed start leaves nothing behind."""
+"""The daemon in one process: it starts from the back, stops from the front, and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
 
 from eventd import Event, Handler, Source, Stop, Webhook, green, systemd
-from eventd import daemon as module
 from eventd.config.options import Configuration
 from eventd.daemon import Daemon, main
 from eventd.errors import ConfigurationError, JournalUnavailable
@@ -44,7 +43,7 @@ class Seen(Handler):
     """Keeps what it handles."""
 
     types = (">",)
-    events: list[Event] = []
+    events: ClassVar[list[Event]] = []
 
     def handle(self, batch: Any) -> None:
         Seen.events += list(batch)
@@ -225,7 +224,7 @@ def test_a_service_manager_that_watches_is_told_again_and_again(
 
 @pytest.fixture
 def options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Configuration:
-    monkeypatch.setattr(module.Registry, "load", lambda given: Registry(given))
+    monkeypatch.setattr(Registry, "load", lambda given: Registry(given))
     return configuration(tmp_path, FREE)
 
 

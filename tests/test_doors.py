@@ -19,7 +19,14 @@ from eventd.protocol.limits import Limits
 from tests.listen.world import on_hub
 from tests.plugin.support import configuration
 
-FREE = "[listener:http]\nprotocol = http\nbind = 127.0.0.1:0\n[listener:forward]\nprotocol = forward\nbind = 127.0.0.1:0\n"
+FREE = """
+[listener:http]
+protocol = http
+bind = 127.0.0.1:0
+[listener:forward]
+protocol = forward
+bind = 127.0.0.1:0
+"""
 
 
 def make(directory: Path, text: str = FREE) -> Doors:
@@ -81,7 +88,8 @@ def test_each_door_has_the_limits_and_names_its_events_source(tmp_path: Path) ->
 @on_hub
 def test_all_that_cannot_be_had_is_told_at_once(tmp_path: Path) -> None:
     text = FREE + "[listener:a]\nprotocol = http\nbind = fd:web\n"
-    text += f"[listener:b]\nprotocol = http\nbind = 127.0.0.1:0\ntls_cert = {tmp_path}/none.pem\ntls_key = {tmp_path}/none.pem\n"
+    text += "[listener:b]\nprotocol = http\nbind = 127.0.0.1:0\n"
+    text += f"tls_cert = {tmp_path}/none.pem\ntls_key = {tmp_path}/none.pem\n"
     doors = make(tmp_path, text)
     with pytest.raises(ConfigurationError) as raised:
         doors.open()

@@ -18,6 +18,10 @@ from eventd.report import Report
 from tests.listen.world import on_hub
 
 
+def plain(**members: Any) -> Any:
+    return SimpleNamespace(**members)
+
+
 class Parts:
     """What a report asks; real where it counts, plain objects where it only copies."""
 
@@ -27,16 +31,16 @@ class Parts:
         self.ingest = Ingest(
             lambda drafts, done: self.appended.append(done), lambda fn: fn(), lambda pressed: None, 1_000_000
         )
-        consumer = SimpleNamespace(
+        consumer = plain(
             name="handler:jsonl", kind="handler", cursor=7, pending=3, settled=6, dead=1, retries=2, state="running"
         )
-        source = SimpleNamespace(name="source:host", emitted=5, restarts=1, state="running")
-        plugin = SimpleNamespace(kind="handler", name="jsonl", package="eventd-jsonl", version="1", summary="Keeps.")
-        self.dispatcher: Any = SimpleNamespace(
-            status=lambda: [consumer], sources=SimpleNamespace(status=lambda: [source])
+        source = plain(name="source:host", emitted=5, restarts=1, state="running")
+        plugin = plain(kind="handler", name="jsonl", package="eventd-jsonl", version="1", summary="Keeps.")
+        self.dispatcher = plain(
+            status=lambda: [consumer], sources=plain(status=lambda: [source])
         )
-        self.registry: Any = SimpleNamespace(loaded=[plugin], failed=[("handler:bad", PluginError("cannot load"))])
-        self.journal: Any = SimpleNamespace(
+        self.registry = plain(loaded=[plugin], failed=[("handler:bad", PluginError("cannot load"))])
+        self.journal = plain(
             first=1, end=10, bytes=4096, dead_count=1, pending_bytes=99, problem=None
         )
         self.report = Report(
@@ -49,8 +53,8 @@ class Parts:
 
 
 def listener(name: str) -> Any:
-    return SimpleNamespace(
-        door=SimpleNamespace(name=name), protocol="http", bound="127.0.0.1:1", connections={1, 2}
+    return plain(
+        door=plain(name=name), protocol="http", bound="127.0.0.1:1", connections={1, 2}
     )
 
 
@@ -106,7 +110,7 @@ def test_a_daemon_that_is_not_ready_says_why() -> None:
 @on_hub
 def test_listeners_tell_who_is_there_and_the_control_socket_only_what_came_through_it() -> None:
     parts = Parts()
-    doors: Any = SimpleNamespace(listeners=[listener("http"), listener(CONTROL)])
+    doors = plain(listeners=[listener("http"), listener(CONTROL)])
     parts.report.doors = doors
     parts.submit(4)
     rows = [(row.name, row.connections, row.received) for row in parts.report.status().listeners]

@@ -56,7 +56,8 @@ class Metrics(Collector):
         yield _counter("eventd_events_received", "Events read at the doors.", "listener", received)
         yield _counter("eventd_events_accepted", "Events made durable.", "", {"": status.events.accepted})
         yield _counter("eventd_events_rejected", "Events refused.", "reason", status.events.rejected)
-        yield _counter("eventd_input_faults", "Input refused that held no countable event.", "reason", status.events.faults)
+        faults = status.events.faults
+        yield _counter("eventd_input_faults", "Input refused that held no countable event.", "reason", faults)
 
     def _consumers(self, status: Status) -> Iterable[Metric]:
         rows = status.consumers
@@ -71,7 +72,8 @@ class Metrics(Collector):
         yield _gauge("eventd_connections", "Open connections.", "listener", connections)
         yield _gauge("eventd_journal_bytes", "Size of the journal on disk.", "", {"": status.journal.bytes})
         yield _gauge("eventd_hub_lag_seconds", "How late the event loop runs.", "", {"": status.hub.lag})
-        yield _counter("eventd_hub_stalls", "Times that one callback held the event loop.", "handler", status.hub.stalls)
+        stalls = status.hub.stalls
+        yield _counter("eventd_hub_stalls", "Times that one callback held the event loop.", "handler", stalls)
         yield _gauge("eventd_ready", "1 while the daemon is ready.", "", {"": float(status.ready)})
 
 

@@ -66,9 +66,8 @@ def test_the_page_may_load_nothing_from_elsewhere() -> None:
 @pytest.mark.parametrize("path", ["/api/v1/plugins", "/api/v1/events"])
 @on_hub
 def test_what_others_sent_is_for_administrators(path: str) -> None:
-    with World() as world:
-        with pytest.raises(NotAllowed):
-            get(world, path)
+    with World() as world, pytest.raises(NotAllowed):
+        get(world, path)
 
 
 @on_hub

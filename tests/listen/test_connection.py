@@ -155,7 +155,7 @@ def test_a_reset_ends_the_connection_and_nothing_else() -> None:
 @on_hub
 def test_deadlines_count_from_the_first_byte_and_from_the_last() -> None:
     with World(idle_timeout=10.0) as world:
-        stream, peer = world.pair(Peer)
+        stream, _ = world.pair(Peer)
         connection = Connection(world.door, stream)
         now = stream.last_read
         assert connection.late(now + 9) is None
@@ -180,7 +180,7 @@ def test_deadlines_count_from_the_first_byte_and_from_the_last() -> None:
 @on_hub
 def test_without_limits_nobody_is_late() -> None:
     with World() as world:
-        stream, peer = world.pair(Peer)
+        stream, _ = world.pair(Peer)
         connection = Connection(world.door, stream)
         connection.begin(True)
         assert connection.late(time.monotonic() + 1e6) is None

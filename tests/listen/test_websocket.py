@@ -18,7 +18,9 @@ from tests.listen.world import EVENT, WebSocketPeer, World, on_hub, wait
 NATIVE = "eventd.v1.json"
 
 
-def websocket(world: World, subprotocol: str | None = NATIVE, **options: int) -> tuple[WebSocketConnection, WebSocketPeer]:
+def websocket(
+    world: World, subprotocol: str | None = NATIVE, **options: int
+) -> tuple[WebSocketConnection, WebSocketPeer]:
     stream, peer = world.pair(WebSocketPeer, **options)
     connection = WebSocketConnection(world.door, stream, WebSocketSession(subprotocol, 0, world.door.limits))
     world.serve(connection)

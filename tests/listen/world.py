@@ -1,4 +1,4 @@
-"""A door with the real ingest behind it and a journal that the test holds; peers on real sockets, all on the real hub."""
+"""A door with the real ingest behind it and a journal that the test holds; peers on real sockets; the real hub."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ class WebSocketPeer(Peer):
         """The next message, as JSON; a ping is passed over."""
         while (frame := self.frame()) is not None:
             if frame.opcode in (Opcode.TEXT, Opcode.BINARY):
-                return json.loads(frame.data)
+                return json.loads(bytes(frame.data))
             assert frame.opcode is Opcode.PING, frame
         raise AssertionError("the connection ended without a message")
 

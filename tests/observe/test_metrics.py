@@ -42,6 +42,9 @@ def samples() -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
     ],
 )
 def test_the_promised_names_are_there(
-    name: str, labels: tuple[tuple[str, str], ...], value: float, samples: dict[tuple[str, tuple[tuple[str, str], ...]], float]
+    name: str,
+    labels: tuple[tuple[str, str], ...],
+    value: float,
+    samples: dict[tuple[str, tuple[tuple[str, str], ...]], float],
 ) -> None:
     assert samples[name, labels] == value

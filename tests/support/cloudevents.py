@@ -46,16 +46,17 @@ extension_names = st.from_regex(r"[a-z0-9]{1,20}", fullmatch=True).filter(
     )
 )
 
+_unicode: st.SearchStrategy[str] = st.text(st.characters(exclude_categories=["Cs"]))
+
 #: Any JSON value that comes back the same.
 json_data = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(2**63), 2**63)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(exclude_categories=("Cs",))),
+    | _unicode,
     lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.text(st.characters(exclude_categories=("Cs",))), inner, max_size=4)
+        st.lists(inner, max_size=4) | st.dictionaries(_unicode, inner, max_size=4)
     ),
     max_leaves=8,
 )

@@ -67,6 +67,8 @@ class DaemonProcess:
         self.config = directory / "eventd.ini"
         self.log = directory / "eventd.log"
         self._path = path or []
+        #: What its standard input is: a descriptor.
+        self.stdin = subprocess.DEVNULL
         self.process: subprocess.Popen[bytes] | None = None
         (directory / "run").mkdir(parents=True, exist_ok=True)
         self.config.write_text(CONFIG.format(directory=directory))
@@ -87,11 +89,15 @@ class DaemonProcess:
         paths = [*map(str, self._path), *filter(None, [os.environ.get("PYTHONPATH")])]
         return {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
 
-    def start(self, timeout: float = 20.0) -> DaemonProcess:
+    def launch(self) -> None:
+        """Start it and wait for nothing."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command("run"), stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=self.environment()
+                self.command("run"), stdout=log, stderr=log, stdin=self.stdin, env=self.environment()
             )
+
+    def start(self, timeout: float = 20.0) -> DaemonProcess:
+        self.launch()
         until(self.ready, timeout=timeout, what="the daemon to be ready")
         return self
 

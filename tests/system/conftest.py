@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,12 +27,3 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
 def directory(tmp_path: Path) -> Path:
     """A place for a daemon of one's own."""
     return tmp_path
-
-
-@pytest.fixture(scope="session")
-def node_modules() -> Path:
-    """Where the clients of node are; ``make test`` installs them."""
-    folder = Path(__file__).resolve().parents[2] / "build" / "node" / "node_modules"
-    if not folder.is_dir() or shutil.which("node") is None:
-        pytest.skip("node and its clients are not installed: make needs")
-    return folder

@@ -20,11 +20,10 @@ import websockets
 import websockets.sync.client
 from cloudevents.core.formats.json import JSONFormat
 from cloudevents.core.v1.event import CloudEvent
-from fluent import sender
+from fluent import sender  # type: ignore[import-untyped]  # ships no types
 
 from tests.support.archive import wait_archived
 from tests.support.daemon import DaemonProcess
-from tests.support.webhooks import webhooks
 
 Send = Callable[[DaemonProcess, str, list[Any]], None]
 
@@ -132,8 +131,10 @@ DOORS: dict[str, Send] = {
 
 
 @pytest.mark.parametrize("door", DOORS)
-def test_every_webhook_survives_the_door(door: str, daemon: DaemonProcess) -> None:
-    payloads = [webhook["payload"] for webhook in webhooks()]
+def test_every_webhook_survives_the_door(
+    door: str, daemon: DaemonProcess, github_webhooks: list[dict[str, Any]]
+) -> None:
+    payloads = [webhook["payload"] for webhook in github_webhooks]
     type_ = f"test.{door.replace('-', '.')}"
     DOORS[door](daemon, type_, payloads)
 
@@ -142,8 +143,10 @@ def test_every_webhook_survives_the_door(door: str, daemon: DaemonProcess) -> No
 
 
 @pytest.mark.parametrize("client", ["fluent-logger", "@fluent-org/logger"])
-def test_every_webhook_survives_the_loggers_of_node(client: str, daemon: DaemonProcess, node_modules: Path) -> None:
-    payloads = [webhook["payload"] for webhook in webhooks()]
+def test_every_webhook_survives_the_loggers_of_node(
+    client: str, daemon: DaemonProcess, node_modules: Path, github_webhooks: list[dict[str, Any]]
+) -> None:
+    payloads = [webhook["payload"] for webhook in github_webhooks]
     type_ = f"test.node.{client.strip('@').replace('/', '.').replace('-', '')}"
     script = Path(__file__).parent / "node" / ("fluent-logger.js" if client == "fluent-logger" else "fluent-org.js")
     subprocess.run(
@@ -156,7 +159,7 @@ def test_every_webhook_survives_the_loggers_of_node(client: str, daemon: DaemonP
 
 
 def as_sent(data: Any) -> Any:
-    """Undo what msgpack-lite, which fluent-logger uses, does to whole numbers above 32 bits: it sends them as doubles."""
+    """Undo what msgpack-lite, which fluent-logger uses, does to whole numbers above 32 bits: they come as doubles."""
     if isinstance(data, dict):
         return {key: as_sent(value) for key, value in data.items()}
     if isinstance(data, list):

@@ -8,6 +8,8 @@ import random
 import socket
 import threading
 import time
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import msgpack
@@ -95,6 +97,11 @@ class ForwardPublisher(Publisher):
                 self.acknowledged.update(ids)
 
 
+def progressed(publishers: Sequence[Publisher], before: list[int]) -> bool:
+    """Whether each has had an ack since ``before`` was noted."""
+    return all(len(each.acknowledged) > count for each, count in zip(publishers, before, strict=True))
+
+
 def ports() -> tuple[int, int]:
     """Two ports that stay the same over all restarts."""
     sockets = [socket.socket() for _ in range(2)]
@@ -119,7 +126,7 @@ def test_no_acknowledged_event_is_lost(directory: Path) -> None:
         daemon.start()
         before = [len(publisher.acknowledged) for publisher in publishers]
         until(
-            lambda before=before: all(len(p.acknowledged) > n for p, n in zip(publishers, before, strict=True)),
+            partial(progressed, publishers, before),
             timeout=20, what="both publishers to have had acks from this daemon",
         )
         threading.Event().wait(chance.uniform(0.0, 0.1))  # the moment of the blow is the input of this test
@@ -134,5 +141,6 @@ def test_no_acknowledged_event_is_lost(directory: Path) -> None:
         kept = {event["data"]["id"] for event in daemon.events("kill.>")}
         assert acknowledged - kept == set()
         until(lambda: daemon.consumer("handler:jsonl")["pending"] == 0, timeout=60, what="the handler to catch up")
-        handled = {event["data"]["id"] for event in archived(directory / "archive") if event["type"].startswith("kill.")}
+        archive = [event for event in archived(directory / "archive") if event["type"].startswith("kill.")]
+        handled = {event["data"]["id"] for event in archive}
         assert acknowledged - handled == set()

@@ -67,7 +67,8 @@ def test_curl_posts_an_event(daemon: DaemonProcess) -> None:
 def test_a_websocket_publishes_large_events(daemon: DaemonProcess, trust: ssl.SSLContext) -> None:
     async def publish() -> None:
         address = f"wss://localhost:{daemon.port('http')}/"
-        async with websockets.connect(address, ssl=trust, subprotocols=[websockets.Subprotocol("eventd.v1.json")]) as ws:
+        subprotocols = [websockets.Subprotocol("eventd.v1.json")]
+        async with websockets.connect(address, ssl=trust, subprotocols=subprotocols) as ws:
             for number in range(20):
                 await ws.send(json.dumps({"op": "publish", "id": number, "events": [EVENT]}))
             for number in range(20):
@@ -101,4 +102,8 @@ def test_bad_handshakes_cost_only_their_own_connection(daemon: DaemonProcess, tr
         connection.settimeout(10)
         assert connection.recv(1000) == b""
         connection.close()
-    until(lambda: daemon.status()["events"]["faults"]["tls_handshake"] >= before + 51, what="every bad handshake to be counted")
+
+    def counted() -> bool:
+        return bool(daemon.status()["events"]["faults"]["tls_handshake"] >= before + 51)
+
+    until(counted, what="every bad handshake to be counted")
