@@ -117,6 +117,8 @@ class Commits:
             self._cursors.forget(self._consumer)
             outcome = self._committed(unit)
             if isinstance(outcome, Committed):
+                # An older place that was refused meanwhile waits to be written again.
+                self._cursors.forget(self._consumer)
                 return True
             log.warning("%s: its outcome cannot be committed: %s", self._consumer, outcome)
             if self._wait(outcome.retry_after or TRY_AGAIN):

@@ -132,3 +132,16 @@ def test_an_outcome_is_tried_again_until_the_daemon_stops() -> None:
 
     assert not Commits("a", log.submit, Cursors(log.submit, green.hub()), wait_for).commit(1, [], [dead(0)])
     assert pauses == [2.5, 2.5, 2.5]
+
+
+@on_hub
+def test_an_older_place_that_was_refused_is_not_written_behind_a_newer_outcome() -> None:
+    log = Log(JournalUnavailable("full"))
+    cursors = Cursors(log.submit, green.hub())
+    cursors.move("a", 10)
+    cursors.flush()
+
+    assert Commits("a", log.submit, cursors, lambda seconds: False).commit(20, [numbered("x", [1])], [])
+
+    assert cursors.stop(1.0)
+    assert log.cursors == [{"a": 10}, {"a": 20}]
