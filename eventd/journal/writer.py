@@ -220,7 +220,7 @@ class Writer:
         try:
             outcome = self._write(jobs, started)
         except BaseException as error:  # noqa: BLE001 - whatever it is, those who wait are told
-            self._connection.rollback()
+            self._roll_back()
             if len(jobs) > 1 and not isinstance(error, sqlite3.DatabaseError | OSError):
                 # One of them cannot be written at all: the others must not be refused for it.
                 for job in jobs:
@@ -234,6 +234,13 @@ class Writer:
             self._cursors.update(outcome.cursors)
             self._keeping.wrote([len(block.body) for block in outcome.blocks])
         self._post(self._settle, outcome)
+
+    def _roll_back(self) -> None:
+        try:
+            self._connection.rollback()
+        except sqlite3.Error as error:
+            # Then the next commit cannot begin, and is rolled back again: nothing of this one becomes durable.
+            log.warning("a commit that failed could not be rolled back yet: %s", error)
 
     def _write(self, jobs: list[Job], started: float) -> Outcome:
         firsts, blocks, end = self._place(jobs)

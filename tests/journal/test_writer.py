@@ -105,6 +105,34 @@ def test_the_disks_refusal_reaches_all_and_leaves_nothing(journal: InlineJournal
     assert [block.first for block in journal.blocks()] == [0, 1]
 
 
+class Stuck:
+    """A connection that cannot roll back once."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.stuck = True
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._connection, name)
+
+    def rollback(self) -> None:
+        if self.stuck:
+            self.stuck = False
+            raise sqlite3.OperationalError("disk I/O error")
+        self._connection.rollback()
+
+
+def test_a_commit_that_cannot_be_rolled_back_is_refused_and_leaves_nothing(journal: InlineJournal) -> None:
+    journal.sql("CREATE TRIGGER full BEFORE INSERT ON cursors BEGIN SELECT RAISE(ABORT, 'no room'); END")
+    journal.writer._connection = Stuck(journal.writer._connection)  # type: ignore[assignment]  # as good as one
+
+    assert journal.commit(Unit(drafts=[draft(2)], cursors={"c": 1})).error is not None
+
+    assert journal.append(draft()).error is not None
+    assert journal.append(draft()).firsts == [0]
+    assert [block.count for block in journal.blocks()] == [1]
+
+
 def test_it_tries_by_itself_after_a_refusal(journal: InlineJournal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("eventd.journal.writer.PERIOD", 0.001)
     journal.sql("CREATE TRIGGER full BEFORE INSERT ON blocks BEGIN SELECT RAISE(ABORT, 'no room'); END")
