@@ -11,6 +11,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from statistics import median
 
 from eventd import green
@@ -32,7 +33,7 @@ def main() -> None:
 
 def _measure() -> None:
     for connections in (1, 100, 1000):
-        trips = _median(lambda connections=connections: round_trips(connections, 60_000))
+        trips = _median(partial(round_trips, connections, 60_000))
         print(f"{trips:10,.0f}  echo round trips/s over {connections} connections")
     print(f"{_median(watch_callback):10.2f}  µs a watch callback")
     print(f"{_median(yielding):10.2f}  µs a sleep(0)")

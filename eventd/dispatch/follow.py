@@ -27,9 +27,12 @@ def place(journal: Journal, start: str) -> int:
         return journal.first
     if start.isdecimal():
         return int(start)
-    moment = datetime.fromisoformat(start)
+    try:
+        moment = datetime.fromisoformat(start)
+    except ValueError:
+        raise ValueError(f"{start!r} is not now, earliest, an offset or a time such as 2026-01-31T12:00:00Z") from None
     if moment.tzinfo is None:
-        raise ValueError(f"the time {start!r} has no offset from UTC")
+        raise ValueError(f"the time {start!r} has no offset from UTC, such as Z")
     return journal.offset_at(int(moment.timestamp() * 1e9))
 
 
@@ -40,7 +43,7 @@ def follow(journal: Journal, patterns: list[str], start: str, forever: bool) -> 
     """
     wrong = [pattern for pattern in patterns if not valid_pattern(pattern)]
     if wrong:
-        raise ValueError(f"{wrong[0]!r} is not a pattern of types")
+        raise ValueError(f"{wrong[0]!r} is no pattern: tokens between dots, * for one, > at the end for the rest")
     return _lines(journal, Patterns(patterns), place(journal, start), forever)
 
 
