@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import socket
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -104,7 +104,7 @@ class Doors:
         if options.tls_cert:
             tls = server_context(options.tls_cert, options.tls_key or options.tls_cert, options.tls_client_ca)
         return Listener(
-            self._door(name),
+            self._door(name, web_origins={origin.lower() for origin in options.origins}),
             address,
             options.protocol,
             self._group,
@@ -121,7 +121,7 @@ class Doors:
         door = self._door(CONTROL, admin=True)
         return Listener(door, parse_address(f"unix:{path}"), "http", self._group, self._routes, Gate())
 
-    def _door(self, name: str, *, admin: bool = False) -> Door:
+    def _door(self, name: str, *, admin: bool = False, web_origins: Collection[str] = ()) -> Door:
         limits = self._configuration.limits
         return Door(
             name,
@@ -134,6 +134,7 @@ class Doors:
             handshake_timeout=limits.handshake_timeout,
             durability="disk" if self._configuration.journal.fsync else "memory",
             admin=admin,
+            web_origins=web_origins,
         )
 
 

@@ -58,6 +58,7 @@ class ListenerOptions(msgspec.Struct, frozen=True):
     tls_cert: str | None = None
     tls_key: str | None = None
     tls_client_ca: str | None = None
+    origins: tuple[str, ...] = ()
 
 
 class LimitOptions(msgspec.Struct, frozen=True):

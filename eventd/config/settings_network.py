@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .table import Section, Setting
-from .values import ADDRESS, BOOLEAN, COUNT, DURATION, PATH, SIZE, choice
+from .values import ADDRESS, BOOLEAN, COUNT, DURATION, LIST, PATH, SIZE, choice
 
 __all__ = ["DEFAULT_BIND", "LIMITS", "LISTENER"]
 
@@ -32,6 +32,9 @@ LISTENER = Section(
         Setting("tls_client_ca", PATH, None,
                 "A PEM file with certificates: only clients with one signed by these get in.",
                 unset="any client gets in"),
+        Setting("origins", LIST, "",
+                "Origins of web pages, such as https://example.com, that may open a WebSocket here; * is any. "
+                "Pages of the listener's own host may, and so may all that are no browsers."),
     ),
 )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol
 
 from eventd.errors import ClientError, EventdError, InvalidEvent
@@ -56,6 +56,7 @@ class Door:
         handshake_timeout: float = 10.0,
         durability: Durability = "disk",
         admin: bool = False,
+        web_origins: Collection[str] = (),
     ) -> None:
         self.name = name
         self.limits = limits
@@ -66,6 +67,8 @@ class Door:
         self.handshake_timeout = handshake_timeout
         self.durability = durability
         self.admin = admin
+        #: Origins of web pages that may open a WebSocket, besides this host's own.
+        self.web_origins = web_origins
         self.open = Signal()
         self.open.set()
         self.stopping = False

@@ -8,8 +8,9 @@ then compressed alone, and a connection keeps no zlib state (up to 300 KiB) betw
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import websockets
 from websockets.datastructures import Headers
@@ -18,7 +19,7 @@ from websockets.extensions.permessage_deflate import PerMessageDeflate, ServerPe
 from websockets.server import ServerProtocol
 from websockets.typing import Subprotocol
 
-from eventd.errors import ClientError, MalformedInput, UnsupportedFormat
+from eventd.errors import ClientError, MalformedInput, NotAllowed, UnsupportedFormat
 from eventd.protocol.limits import Limits
 from eventd.protocol.messages import Request
 
@@ -50,12 +51,22 @@ class Handshake(NamedTuple):
     deflate: int
 
 
-def handshake(request: Request, subprotocols: Sequence[str], limits: Limits, *, deflate: bool = True) -> Handshake:
+def handshake(
+    request: Request,
+    subprotocols: Sequence[str],
+    limits: Limits,
+    *,
+    deflate: bool = True,
+    origins: Collection[str] = (),
+) -> Handshake:
     """Answer a request for a WebSocket, which may come without a subprotocol.
 
+    :param origins: those of web pages that may open one besides our own host's; ``*`` is any.
+    :raises NotAllowed: when a browser asks on behalf of another page.
     :raises MalformedInput: when it breaks RFC 6455.
     :raises UnsupportedFormat: when it offers subprotocols and we speak none of them.
     """
+    _check_origin(request, origins)
     protocol = ServerProtocol(
         extensions=[_DEFLATE] if deflate else None,
         subprotocols=[Subprotocol(name) for name in subprotocols],
@@ -67,6 +78,28 @@ def handshake(request: Request, subprotocols: Sequence[str], limits: Limits, *, 
     if protocol.handshake_exc is not None:
         raise _refusal(protocol.handshake_exc, subprotocols)
     return Handshake(answer.serialize(), protocol.subprotocol, _window(protocol))
+
+
+def _check_origin(request: Request, allowed: Collection[str]) -> None:
+    """Let no page of a stranger's publish in the name of who looks at it.
+
+    A browser opens a WebSocket to any host, its own network's too, without asking that host
+    first as it does for other requests; but it says for whom (RFC 6455, 10.2). Others say nothing.
+    """
+    for name, origin in request.headers:
+        if name != "origin" or "*" in allowed or origin.lower() in allowed:
+            continue
+        if not _is_of_host(origin, request.header("host") or ""):
+            hint = "name it in origins of the listener's section"
+            raise NotAllowed("pages of this origin may not open a WebSocket here", hint=hint, reason="foreign_origin")
+
+
+def _is_of_host(origin: str, host: str) -> bool:
+    try:
+        authority = urlsplit(origin.lower()).netloc
+    except ValueError:
+        return False
+    return authority != "" and authority == host.lower()
 
 
 def _select(protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:

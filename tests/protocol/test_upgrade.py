@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eventd.errors import MalformedInput, UnsupportedFormat
+from eventd.errors import MalformedInput, NotAllowed, UnsupportedFormat
 from eventd.protocol.limits import Limits
 from eventd.protocol.messages import Request
 from eventd.protocol.upgrade import handshake
@@ -86,3 +86,34 @@ def test_compression_can_be_turned_off() -> None:
 def test_what_is_no_handshake_is_refused(wrong: dict[str, str | None]) -> None:
     with pytest.raises(MalformedInput):
         handshake(ask(**wrong), SPOKEN, Limits())
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        (None, ()),
+        ("http://h", ()),
+        ("https://H", ()),
+        ("https://shop.example", ("https://shop.example",)),
+        ("https://Shop.example", ("https://other.example", "https://shop.example")),
+        ("null", ("null",)),
+        ("http://evil.example", ("*",)),
+    ],
+)
+def test_pages_of_our_own_host_and_those_allowed_may_open_one(origin: str | None, allowed: tuple[str, ...]) -> None:
+    assert handshake(ask(origin=origin), SPOKEN, Limits(), origins=allowed).response.startswith(b"HTTP/1.1 101 ")
+
+
+@pytest.mark.parametrize(
+    "origin",
+    ["http://evil.example", "http://h.evil.example", "http://h:81", "http://evil.example/h", "null", "", "h", "http://[h"],
+)
+def test_pages_of_others_may_not(origin: str) -> None:
+    with pytest.raises(NotAllowed) as caught:
+        handshake(ask(origin=origin), SPOKEN, Limits(), origins=("https://shop.example",))
+    assert (caught.value.reason, caught.value.http_status) == ("foreign_origin", 403)
+
+
+def test_a_request_without_a_host_has_no_own_pages() -> None:
+    with pytest.raises(NotAllowed):
+        handshake(ask(origin="null", host=None), SPOKEN, Limits())
