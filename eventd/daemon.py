@@ -215,6 +215,11 @@ def _webhook(receive: Callable[[Request], Response]) -> Route:
     return lambda request, door: receive(request)
 
 
+def _hung_up() -> None:
+    """Others take SIGHUP for "read your configuration again"; left alone, it would end the daemon unasked."""
+    log.warning("SIGHUP changes nothing: the configuration is read at the start only")
+
+
 def _serve(configuration: Configuration) -> int:
     registry = Registry.load(configuration)
     for name, error in registry.failed:
@@ -222,7 +227,7 @@ def _serve(configuration: Configuration) -> int:
     daemon = Daemon(configuration, registry)
     # A signal that comes while parts still start is heeded when all of them can be stopped.
     asked = green.Signal()
-    signals = green.Signals({signal.SIGTERM: asked.set, signal.SIGINT: asked.set})
+    signals = green.Signals({signal.SIGTERM: asked.set, signal.SIGINT: asked.set, signal.SIGHUP: _hung_up})
     try:
         daemon.start()
         asked.wait()
