@@ -16,6 +16,7 @@ what kind of error it holds.
     │   ├── NotAllowed              a signature or a right is missing
     │   ├── NotFound                no such route or thing
     │   └── RateLimited             trying again later helps
+    ├── Superseded              a consumer's outcome that the journal has gone past
     └── Unavailable             ours: trying again later helps
         ├── JournalUnavailable      the disk is full, read-only or failing
         └── Stopping                the daemon is going down
@@ -38,6 +39,7 @@ __all__ = [
     "PluginError",
     "RateLimited",
     "Stopping",
+    "Superseded",
     "TooLarge",
     "TooSlow",
     "Unavailable",
@@ -133,10 +135,12 @@ class InvalidEvent(ClientError):
 
     reason = "invalid_event"
     events = 1
+    #: Characters of ``attribute`` that are told: a sender may have made it megabytes long.
+    MOST_TOLD: ClassVar[int] = 256
 
     def __init__(self, message: str, *, attribute: str = "", index: int = 0, reason: str | None = None) -> None:
         super().__init__(message, reason=reason)
-        self.attribute = attribute
+        self.attribute = attribute if len(attribute) <= self.MOST_TOLD else attribute[: self.MOST_TOLD] + "…"
         self.index = index
 
     def __str__(self) -> str:
@@ -187,6 +191,12 @@ class RateLimited(ClientError):
     http_status = 429
     close_code = 1013
     retry_after = 1.0
+
+
+class Superseded(EventdError):
+    """A consumer's unit does not follow its durable record: one before it was refused, or somebody moved it."""
+
+    reason = "superseded"
 
 
 class Unavailable(EventdError):

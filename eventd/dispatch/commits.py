@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from eventd import green
-from eventd.errors import JournalUnavailable
+from eventd.errors import EventdError
 from eventd.event import Draft
 from eventd.formats.blocks import merge
 from eventd.journal import Committed, DeadLetter, Unit
@@ -27,7 +27,7 @@ GATHERED_FOR = 0.1
 #: Seconds after which a commit that the journal could not take is tried again.
 TRY_AGAIN = 1.0
 
-Submit = Callable[[Unit, Callable[[Committed | JournalUnavailable], None]], object]
+Submit = Callable[[Unit, Callable[[Committed | EventdError], None]], object]
 
 
 class Timers(Protocol):
@@ -84,9 +84,9 @@ class Cursors:
         if not self._stopped:
             self.flush()
 
-    def _done(self, moved: dict[str, int], outcome: Committed | JournalUnavailable) -> None:
+    def _done(self, moved: dict[str, int], outcome: Committed | EventdError) -> None:
         self._in_flight -= 1
-        if isinstance(outcome, JournalUnavailable):
+        if isinstance(outcome, EventdError):
             # What has moved on since is newer.
             self._moved = moved | self._moved
             if not self._scheduled:
@@ -124,11 +124,11 @@ class Commits:
             if self._wait(outcome.retry_after or TRY_AGAIN):
                 return False
 
-    def _committed(self, unit: Unit) -> Committed | JournalUnavailable:
+    def _committed(self, unit: Unit) -> Committed | EventdError:
         known = green.Signal()
-        outcomes: list[Committed | JournalUnavailable] = []
+        outcomes: list[Committed | EventdError] = []
 
-        def done(outcome: Committed | JournalUnavailable) -> None:
+        def done(outcome: Committed | EventdError) -> None:
             outcomes.append(outcome)
             known.set()
 

@@ -2,6 +2,8 @@
 
     journal       the hub's face: submit, read, wait
     unit          what is committed at once
+    jobs          what waits for the writer
+    ledger        consumers' records, books and state, as a commit changes them
     writer        the native thread that commits
     housekeeping  what it does between two commits: retention, checkpoint
     reader        what a native thread reads for the hub
@@ -15,6 +17,6 @@ Only ``journal`` belongs to the hub; everything else is plain code for native th
 
 from .connection import JournalOptions
 from .journal import Journal
-from .unit import Committed, DeadLetter, Done, Unit
+from .unit import Committed, ConsumerRecord, DeadLetter, Done, Move, Unit
 
-__all__ = ["Committed", "DeadLetter", "Done", "Journal", "JournalOptions", "Unit"]
+__all__ = ["Committed", "ConsumerRecord", "DeadLetter", "Done", "Journal", "JournalOptions", "Move", "Unit"]

@@ -3,26 +3,60 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+import msgspec
 
 from .schema import BURY
 from .unit import DeadLetter
 
-__all__ = ["bury", "count", "list_letters"]
+__all__ = ["bury", "count", "list_letters", "remove"]
 
-COLUMNS = "consumer, offset, event, attempts, first_time, last_time, reason, traceback, id"
+COLUMNS = "consumer, offset, event, attempts, first_time, last_time, reason, traceback, id, type"
+
+#: Of a row, what comes as bytes from the connections that read, and is text.
+EVENT = 2
 
 
-def bury(connection: sqlite3.Connection, letters: Sequence[DeadLetter]) -> None:
-    """Write dead letters within the transaction that is open."""
-    rows = [
-        (
-            letter.consumer, letter.offset, letter.event, letter.attempts,
-            letter.first_time, letter.last_time, _text(letter.reason), _text(letter.traceback),
-        )
-        for letter in letters
-    ]  # fmt: skip
-    connection.executemany(BURY, rows)
+class _Typed(msgspec.Struct):
+    """What is wanted of an event here."""
+
+    type: str = ""
+
+
+_type_of = msgspec.json.Decoder(_Typed).decode
+
+
+def bury(connection: sqlite3.Connection, letters: Sequence[DeadLetter], numbers: dict[str, int] | None = None) -> None:
+    """Write dead letters within the transaction that is open; ``numbers`` are kept right, by consumer."""
+    numbers = {} if numbers is None else numbers
+    for letter in letters:
+        place = (letter.consumer, letter.offset)
+        known = connection.execute("SELECT 1 FROM dead_letters WHERE consumer = ? AND offset = ?", place).fetchone()
+        if known is None:
+            numbers[letter.consumer] = numbers.get(letter.consumer, 0) + 1
+        connection.execute(
+            BURY,
+            (
+                *place, letter.event, letter.attempts, letter.first_time, letter.last_time,
+                _text(letter.reason), _text(letter.traceback), _text(letter.type or _type(letter.event)),
+            ),
+        )  # fmt: skip
+
+
+def remove(connection: sqlite3.Connection, ids: Iterable[int], numbers: dict[str, int]) -> dict[str, int]:
+    """Delete dead letters within the transaction that is open; how many there were, by consumer."""
+    removed: dict[str, int] = {}
+    for number in ids:
+        row = connection.execute("SELECT consumer FROM dead_letters WHERE id = ?", (number,)).fetchone()
+        if row is not None:
+            connection.execute("DELETE FROM dead_letters WHERE id = ?", (number,))
+            removed[row[0]] = removed.get(row[0], 0) + 1
+    for consumer, gone in removed.items():
+        numbers[consumer] = numbers.get(consumer, 0) - gone
+        if numbers[consumer] <= 0:
+            del numbers[consumer]
+    return removed
 
 
 def count(connection: sqlite3.Connection) -> dict[str, int]:
@@ -44,10 +78,17 @@ def list_letters(
 def _letter(row: tuple[object, ...]) -> DeadLetter:
     """A reader's connection gives text as bytes: see connection.py."""
     values = [
-        value.decode(errors="replace") if isinstance(value, bytes) and index != 2 else value
+        value.decode(errors="replace") if isinstance(value, bytes) and index != EVENT else value
         for index, value in enumerate(row)
     ]
     return DeadLetter(*values)  # type: ignore[arg-type]  # the columns are in the order of its fields
+
+
+def _type(event: bytes) -> str:
+    try:
+        return _type_of(event).type
+    except msgspec.DecodeError:
+        return ""
 
 
 def _text(text: str) -> str:

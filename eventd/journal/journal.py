@@ -17,19 +17,21 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from eventd.errors import JournalUnavailable
+from eventd.errors import EventdError, JournalUnavailable, Superseded
 from eventd.event import Block
 from eventd.green import Bridge, Signal
 
 from .checkpoint import Checkpointer
 from .connection import JournalOptions, connect, unavailable
+from .jobs import Chore, Job
+from .ledger import Changes
 from .opening import open_journal
 from .reader import Reader
 from .retention import Dropped
 from .search import Hole, Scan
 from .tail import Tail
-from .unit import Committed, DeadLetter, Done, Unit
-from .writer import Job, Opened, Outcome, Writer
+from .unit import Committed, ConsumerRecord, DeadLetter, Done, Unit
+from .writer import SUPERSEDED, Opened, Outcome, Writer
 
 __all__ = ["Journal"]
 
@@ -63,7 +65,8 @@ class Journal:
         self._open = False
         self._lock = -1
         self._holes: set[int] = set()
-        self._cursors: dict[str, int] = {}
+        self._consumers: dict[str, ConsumerRecord] = {}
+        self._books: dict[str, int] = {}
         self._dead: dict[str, int] = {}
         #: The oldest offset that is kept, and the next one that will be given.
         self.first = 0
@@ -84,7 +87,17 @@ class Journal:
     @property
     def cursors(self) -> Mapping[str, int]:
         """By consumer, the first offset that it has not durably settled."""
-        return self._cursors
+        return {name: record.offset for name, record in self._consumers.items()}
+
+    @property
+    def consumers(self) -> Mapping[str, ConsumerRecord]:
+        """By consumer, where it durably is, and its books."""
+        return self._consumers
+
+    @property
+    def books(self) -> Mapping[str, int]:
+        """The counters that units made grow, as of the last commit."""
+        return self._books
 
     @property
     def dead_count(self) -> int:
@@ -172,7 +185,7 @@ class Journal:
     def _begin(self, opened: Opened) -> None:
         self.first, self.end, self.bytes = opened.first, opened.end, opened.bytes
         self.node, self.epoch = opened.identity
-        self._cursors, self._dead = dict(opened.cursors), dict(opened.dead)
+        self._consumers, self._books, self._dead = dict(opened.consumers), dict(opened.books), dict(opened.dead)
 
     def _prime(self, scan: Scan) -> None:
         """Keep the newest blocks in memory; only what is consecutive up to the end is a tail."""
@@ -197,7 +210,11 @@ class Journal:
             self.problem = f"the journal's writer died: {error!r}"
             log.critical("%s", self.problem, exc_info=error)
         for job in self._writer.abandon():
-            self._answer(job, JournalUnavailable("the journal's writer is gone", hint="restart eventd"))
+            refusal = JournalUnavailable("the journal's writer is gone", hint="restart eventd")
+            if isinstance(job, Chore):
+                job.done(None, refusal)
+            else:
+                self._answer(job, refusal)
         self._ended.set()
 
     def _settled(self, outcome: Outcome) -> None:
@@ -211,15 +228,23 @@ class Journal:
         for block in outcome.blocks:
             self._tail.add(block)
         events, self.end = outcome.end - self.end, outcome.end
-        self._cursors.update(outcome.cursors)
-        self._dead = self._dead if outcome.dead is None else outcome.dead
+        if outcome.changes is not None:
+            self._changed(outcome.changes)
         for job, first in zip(outcome.jobs, outcome.firsts, strict=True):
-            self._answer(job, Committed(first, outcome.blocks))
+            self._answer(job, Committed(first, outcome.blocks) if first != SUPERSEDED else _superseded())
         if events:
             self._arrival.set()
             self._arrival.clear()
         if self._options.on_commit is not None and outcome.jobs:
             self._options.on_commit(outcome.seconds, events, sum([job.size for job in outcome.jobs]))
+
+    def _changed(self, changes: Changes) -> None:
+        self._consumers.update(changes.consumers)
+        for name in changes.gone:
+            self._consumers.pop(name, None)
+        self._books.update(changes.books)
+        if changes.dead is not None:
+            self._dead = changes.dead
 
     def _refuse(self, outcome: Outcome) -> None:
         assert outcome.error is not None
@@ -234,7 +259,7 @@ class Journal:
             # One error object each: several green threads may raise it.
             self._answer(job, unavailable(outcome.error))
 
-    def _answer(self, job: Job, outcome: Committed | JournalUnavailable) -> None:
+    def _answer(self, job: Job, outcome: Committed | EventdError) -> None:
         self.pending_bytes -= job.size
         self.queued -= 1
         try:
@@ -259,3 +284,7 @@ class Journal:
                 self._holes.add(hole.first)
                 self.damaged += hole.end - hole.first
                 log.error("events %d to %d are damaged and passed over: %s", hole.first, hole.end - 1, hole.why)
+
+
+def _superseded() -> Superseded:
+    return Superseded("the journal has gone past this outcome", hint="it is handled again from the durable record")

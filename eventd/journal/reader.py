@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 
 from .connection import unavailable
 from .deadletters import list_letters
+from .ledger import RECORDS, record_of
 from .search import OVERHEAD, Scan, Search
-from .unit import DeadLetter
+from .unit import ConsumerRecord, DeadLetter
 
 __all__ = ["Reader"]
 
@@ -73,11 +74,14 @@ class Reader:
             row = connection.execute(NEXT, (low, end)).fetchone()
         return int(row[0]) if row else end
 
+    def consumers(self) -> dict[str, ConsumerRecord]:
+        """Where each consumer is."""
+        with self._asking() as connection:
+            return dict(map(record_of, connection.execute(RECORDS)))
+
     def cursors(self) -> dict[str, int]:
         """By consumer, the first offset that it has not settled."""
-        with self._asking() as connection:
-            rows = connection.execute("SELECT consumer, offset FROM cursors").fetchall()
-        return {consumer.decode(): offset for consumer, offset in rows}
+        return {name: record.offset for name, record in self.consumers().items()}
 
     def dead_letters(self, consumer: str | None, after: int, limit: int) -> list[DeadLetter]:
         """See ``deadletters.list_letters``."""

@@ -13,9 +13,22 @@ from typing import NamedTuple
 
 from eventd.errors import JournalUnavailable
 
-__all__ = ["APPEND", "BURY", "MOVE", "VERSION", "Identity", "prepare", "renew"]
+__all__ = [
+    "APPEND",
+    "BURY",
+    "COUNT",
+    "DELETE_STATE",
+    "MOVE",
+    "RECORD",
+    "REMEMBER",
+    "SET_STATE",
+    "VERSION",
+    "Identity",
+    "prepare",
+    "renew",
+]
 
-VERSION = 1
+VERSION = 2
 #: "evtd": tells the file apart from other programs' databases.
 APPLICATION_ID = 0x65767464
 
@@ -31,7 +44,15 @@ CREATE TABLE blocks (
     origin TEXT NOT NULL,
     body BLOB NOT NULL
 );
-CREATE TABLE cursors (consumer TEXT PRIMARY KEY, offset INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE cursors (
+    consumer TEXT PRIMARY KEY,
+    offset INTEGER NOT NULL,
+    above BLOB NOT NULL DEFAULT x'90',
+    settled INTEGER NOT NULL DEFAULT 0,
+    dead INTEGER NOT NULL DEFAULT 0,
+    passed INTEGER NOT NULL DEFAULT 0,
+    since INTEGER NOT NULL DEFAULT 0
+) WITHOUT ROWID;
 CREATE TABLE dead_letters (
     id INTEGER PRIMARY KEY,
     consumer TEXT NOT NULL,
@@ -42,22 +63,71 @@ CREATE TABLE dead_letters (
     last_time INTEGER NOT NULL,
     reason TEXT NOT NULL,
     traceback TEXT NOT NULL,
+    type TEXT NOT NULL DEFAULT '',
     UNIQUE (consumer, offset)
 );
+CREATE INDEX dead_letters_time ON dead_letters (last_time);
+CREATE INDEX dead_letters_type ON dead_letters (type);
+CREATE TABLE state (
+    consumer TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (consumer, key)
+) WITHOUT ROWID;
+CREATE TABLE books (name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE recent (
+    slot INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    offset INTEGER NOT NULL,
+    PRIMARY KEY (slot, id)
+) WITHOUT ROWID;
 """
 
 #: Version → the SQL that makes the next version of it. Version 1 is the first.
-UPGRADES: dict[int, str] = {}
+UPGRADES: dict[int, str] = {
+    1: """
+ALTER TABLE cursors ADD COLUMN above BLOB NOT NULL DEFAULT x'90';
+ALTER TABLE cursors ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE cursors ADD COLUMN dead INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE cursors ADD COLUMN passed INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE cursors ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
+UPDATE cursors SET since = offset;
+ALTER TABLE dead_letters ADD COLUMN type TEXT NOT NULL DEFAULT '';
+UPDATE dead_letters SET type = coalesce(json_extract(CAST(event AS TEXT), '$.type'), '')
+    WHERE json_valid(CAST(event AS TEXT));
+CREATE INDEX dead_letters_time ON dead_letters (last_time);
+CREATE INDEX dead_letters_type ON dead_letters (type);
+CREATE TABLE state (
+    consumer TEXT NOT NULL,
+    key TEXT NOT NULL,
+    value BLOB NOT NULL,
+    PRIMARY KEY (consumer, key)
+) WITHOUT ROWID;
+CREATE TABLE books (name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE recent (
+    slot INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    offset INTEGER NOT NULL,
+    PRIMARY KEY (slot, id)
+) WITHOUT ROWID;
+""",
+}
 
 APPEND = "INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-MOVE = "INSERT INTO cursors VALUES (?, ?) ON CONFLICT (consumer) DO UPDATE SET offset = excluded.offset"
+MOVE = "INSERT OR REPLACE INTO cursors (consumer, offset, since) VALUES (?1, ?2, ?2)"
+RECORD = "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?, ?, ?)"
 #: An event that was given up before and is given up again has one dead letter, the newer.
 BURY = """
-INSERT INTO dead_letters (consumer, offset, event, attempts, first_time, last_time, reason, traceback)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO dead_letters (consumer, offset, event, attempts, first_time, last_time, reason, traceback, type)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (consumer, offset) DO UPDATE SET event = excluded.event, attempts = excluded.attempts,
     last_time = excluded.last_time, reason = excluded.reason, traceback = excluded.traceback
 """
+SET_STATE = "INSERT OR REPLACE INTO state VALUES (?, ?, ?)"
+DELETE_STATE = "DELETE FROM state WHERE consumer = ? AND key = ?"
+COUNT = "INSERT OR REPLACE INTO books VALUES (?, ?)"
+#: The first of several events with one id is the one that counts.
+REMEMBER = "INSERT OR IGNORE INTO recent VALUES (?, ?, ?)"
 
 
 class Identity(NamedTuple):
@@ -76,6 +146,7 @@ def prepare(connection: sqlite3.Connection, node: str) -> Identity:
     if version == 0 and not _tables(connection):
         _script(connection, TABLES, VERSION)
         _name(connection, node)
+        version = VERSION
     elif _pragma(connection, "application_id") != APPLICATION_ID:
         raise JournalUnavailable("the file is a database of another program", hint="set another state_dir")
     elif version > VERSION:

@@ -10,7 +10,6 @@ neither the hub nor who waits: ``post`` brings each outcome to where ``settle`` 
 from __future__ import annotations
 
 import logging
-import queue
 import shutil
 import sqlite3
 import time
@@ -19,35 +18,26 @@ from typing import NamedTuple
 
 from eventd.event import Block
 
-from . import deadletters
 from .checkpoint import Checkpointer, checkpoint
 from .connection import JournalOptions, connect
 from .housekeeping import Housekeeping
+from .jobs import Chore, Job, Jobs
+from .ledger import Changes, Ledger
 from .record import block_of, to_row
 from .retention import Dropped, used_bytes
-from .schema import APPEND, MOVE, Identity, prepare, renew
-from .unit import Done, Unit
+from .schema import APPEND, Identity, prepare, renew
+from .unit import ConsumerRecord
 from .wal import commits_behind
 
-__all__ = ["Job", "Opened", "Outcome", "Writer"]
+__all__ = ["SUPERSEDED", "Job", "Opened", "Outcome", "Writer"]
 
 log = logging.getLogger(__name__)
 
-#: Seconds without units after which the writer looks after retention.
-PERIOD = 1.0
-#: Seconds that units which only move cursors wait for one that somebody waits for.
-LINGER = 0.02
+#: In the place of a first offset: the unit was refused as superseded.
+SUPERSEDED = -1
 
 #: Brings a call to the thread that waits for outcomes.
 Post = Callable[..., object]
-
-
-class Job(NamedTuple):
-    """A unit, who is told its outcome, and its bytes."""
-
-    unit: Unit
-    done: Done
-    size: int
 
 
 class Opened(NamedTuple):
@@ -56,22 +46,26 @@ class Opened(NamedTuple):
     identity: Identity
     first: int
     end: int
-    cursors: dict[str, int]
+    consumers: dict[str, ConsumerRecord]
+    books: dict[str, int]
     dead: dict[str, int]
     bytes: int
 
+    @property
+    def cursors(self) -> dict[str, int]:
+        """By consumer, the first offset that it has not settled."""
+        return {name: record.offset for name, record in self.consumers.items()}
+
 
 class Outcome(NamedTuple):
-    """A commit: its jobs with their first offsets and its blocks, or the error that refused it."""
+    """A commit: its jobs with their first offsets, its blocks, and what changed; or the error that refused it."""
 
     jobs: list[Job]
     firsts: list[int]
     blocks: list[Block]
     end: int
-    cursors: dict[str, int]
+    changes: Changes | None
     seconds: float
-    #: How many dead letters there are, by consumer, where that changed.
-    dead: dict[str, int] | None = None
     error: BaseException | None = None
 
 
@@ -94,12 +88,11 @@ class Writer:
         self._settle = settle
         self._report = report
         self._checkpointer = checkpointer
-        self._queue: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._stopping = False
+        self._jobs = Jobs(options.unit_bytes)
         #: Whether the disk refused the last commit: health tells, and the writer tries by itself.
         self.failing = False
         self._end = 0
-        self._cursors: dict[str, int] = {}
+        self._ledger = Ledger()
         self._connection: sqlite3.Connection
         self._keeping: Housekeeping
 
@@ -115,41 +108,38 @@ class Writer:
         except BaseException:
             connection.close()
             raise
-        self._connection, self._end, self._cursors = connection, opened.end, dict(opened.cursors)
+        self._connection, self._end = connection, opened.end
         self._keeping = Housekeeping(connection, self.options, self._checkpointer, self._reported)
         return opened
 
-    def submit(self, job: Job) -> None:
+    def submit(self, job: Job | Chore) -> None:
         """Queue a unit; its outcome is posted after those of all that were queued before."""
-        self._queue.put(job)
+        self._jobs.put(job)
 
     def stop(self) -> None:
         """End ``run`` when all units that are queued now have their outcome."""
-        self._queue.put(None)
+        self._jobs.stop()
 
-    def abandon(self) -> list[Job]:
-        """The units that are still queued, once ``run`` has ended."""
-        jobs: list[Job] = []
-        while not self._queue.empty():
-            job = self._queue.get()
-            if job is not None:
-                jobs.append(job)
-        return jobs
+    def abandon(self) -> list[Job | Chore]:
+        """What is still queued, once ``run`` has ended."""
+        return self._jobs.rest()
 
     def run(self) -> None:
         """Commit units until ``stop``: the body of the native thread."""
-        while not self._stopping:
+        while not self._jobs.stopped:
             self.step()
         self.close()
 
     def step(self) -> None:
         """Commit what waits, or wait for a while; then do a little housekeeping."""
-        jobs = self._take()
+        jobs, chore = self._jobs.take()
         if jobs:
             self._commit(jobs)
-        elif self.failing:
+        if chore is not None:
+            self._do(chore)
+        elif not jobs and self.failing:
             self._probe()
-        self._keeping.tend(self._cursors)
+        self._keeping.tend(self._ledger.cursors)
 
     def close(self) -> None:
         """Copy the WAL away, so that the next start finds nothing to recover."""
@@ -164,13 +154,16 @@ class Writer:
         if self._lost_commits():
             renew(connection)
             identity = prepare(connection, self.options.node)
-        cursors: dict[str, int] = dict(connection.execute("SELECT consumer, offset FROM cursors"))
+        self._ledger.read(connection)
         last = connection.execute("SELECT first + count FROM blocks ORDER BY first DESC LIMIT 1").fetchone()
-        # A damaged last row may tell too little, a cursor never tells too much.
-        end = max([*cursors.values(), int(last[0]) if last else 0])
+        # A damaged last row may tell too little, a consumer never tells too much.
+        end = max(self._ledger.top, int(last[0]) if last else 0)
         row = connection.execute("SELECT first FROM blocks ORDER BY first LIMIT 1").fetchone()
         first = int(row[0]) if row else end
-        return Opened(identity, first, end, cursors, deadletters.count(connection), used_bytes(connection))
+        ledger = self._ledger
+        return Opened(
+            identity, first, end, dict(ledger.consumers), dict(ledger.books), ledger.dead, used_bytes(connection)
+        )
 
     def _lost_commits(self) -> bool:
         """Look for commits behind a damaged frame of the WAL, and keep the WAL for who wants to look closer."""
@@ -184,37 +177,6 @@ class Writer:
                 log.error("it could not be kept: %s", error)
         return lost > 0
 
-    def _take(self) -> list[Job]:
-        """All units that wait, up to the limit of a transaction; none when nothing came for a while."""
-        jobs: list[Job] = []
-        size = 0
-        deadline = 0.0
-        while size < self.options.unit_bytes:
-            job = self._next(jobs, deadline)
-            if job is None:
-                break
-            if not jobs:
-                deadline = time.monotonic() + LINGER
-            if job.unit.urgent:
-                deadline = 0.0
-            jobs.append(job)
-            size += job.size
-        return jobs
-
-    def _next(self, jobs: list[Job], deadline: float) -> Job | None:
-        try:
-            if not jobs:
-                job = self._queue.get(timeout=PERIOD)
-            elif (left := deadline - time.monotonic()) > 0:
-                job = self._queue.get(timeout=left)
-            else:
-                job = self._queue.get_nowait()
-        except queue.Empty:
-            return None
-        if job is None:
-            self._stopping = True
-        return job
-
     def _commit(self, jobs: list[Job]) -> None:
         started = time.perf_counter()
         try:
@@ -227,11 +189,10 @@ class Writer:
                     self._commit([job])
                 return
             self.failing = isinstance(error, sqlite3.DatabaseError | OSError)
-            outcome = Outcome(jobs, [], [], self._end, {}, time.perf_counter() - started, error=error)
+            outcome = Outcome(jobs, [], [], self._end, None, time.perf_counter() - started, error)
         else:
             self.failing = False
             self._end = outcome.end
-            self._cursors.update(outcome.cursors)
             self._keeping.wrote([len(block.body) for block in outcome.blocks])
         self._post(self._settle, outcome)
 
@@ -243,29 +204,27 @@ class Writer:
             log.warning("a commit that failed could not be rolled back yet: %s", error)
 
     def _write(self, jobs: list[Job], started: float) -> Outcome:
-        firsts, blocks, end = self._place(jobs)
-        cursors: dict[str, int] = {}
-        letters = [letter for job in jobs for letter in job.unit.dead]
-        for job in jobs:
-            cursors.update(job.unit.cursors)
+        changes = self._ledger.stage()
+        firsts, blocks, end = self._place(jobs, changes)
         rows = [to_row(block) for block in blocks]
         execute = self._connection.execute
         execute("BEGIN IMMEDIATE")
         self._connection.executemany(APPEND, rows)
-        self._connection.executemany(MOVE, cursors.items())
-        if letters:
-            deadletters.bury(self._connection, letters)
-        dead = deadletters.count(self._connection) if letters else None
+        changes.write(self._connection)
         execute("COMMIT")
-        return Outcome(jobs, firsts, blocks, end, cursors, time.perf_counter() - started, dead)
+        self._ledger.take(changes)
+        return Outcome(jobs, firsts, blocks, end, changes, time.perf_counter() - started)
 
-    def _place(self, jobs: list[Job]) -> tuple[list[int], list[Block], int]:
-        """Give offsets: the first one of each job, the blocks of all, and the end behind them."""
+    def _place(self, jobs: list[Job], changes: Changes) -> tuple[list[int], list[Block], int]:
+        """Give offsets: the first one of each job that is admitted, the blocks of all, and the end behind them."""
         firsts: list[int] = []
         blocks: list[Block] = []
         end = self._end
         received = time.time_ns()
         for job in jobs:
+            if not changes.admit(job.unit):
+                firsts.append(SUPERSEDED)
+                continue
             firsts.append(end)
             for draft in job.unit.drafts:
                 if draft.count > 0:
@@ -273,10 +232,26 @@ class Writer:
                     end += draft.count
         return firsts, blocks, end
 
+    def _do(self, chore: Chore) -> None:
+        """Do a chore in a transaction; what it changes is told first, then what it returned."""
+        changes = self._ledger.stage()
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            value = chore.work(self._connection, changes)
+            changes.write(self._connection)
+            self._connection.execute("COMMIT")
+        except BaseException as error:  # noqa: BLE001 - whatever it is, who waits is told
+            self._roll_back()
+            self._post(chore.done, None, error)
+            return
+        self._ledger.take(changes)
+        self._post(self._settle, Outcome([], [], [], self._end, changes, 0.0))
+        self._post(chore.done, value, None)
+
     def _probe(self) -> None:
         if self._keeping.probe():
             self.failing = False
-            self._post(self._settle, Outcome([], [], [], self._end, {}, 0.0))
+            self._post(self._settle, Outcome([], [], [], self._end, None, 0.0))
 
     def _reported(self, dropped: Dropped | None, used: int) -> None:
         self._post(self._report, dropped, used)

@@ -21,7 +21,7 @@ from eventd.journal.retention import Dropped
 from eventd.journal.search import Scan
 from eventd.journal.writer import Job, Outcome, Writer
 
-__all__ = ["InlineJournal", "draft", "letter", "on_hub", "opened"]
+__all__ = ["InlineJournal", "draft", "letter", "offsets", "on_hub", "opened"]
 
 EVERYTHING = 1 << 40
 
@@ -29,6 +29,12 @@ EVERYTHING = 1 << 40
 def draft(count: int = 1, body: bytes | None = None, types: tuple[str, ...] = ("a.b",)) -> Draft:
     body = b",".join([b"{}"] * count) if body is None else body
     return Draft(Encoding.JSON, count, types, body, "here")
+
+
+def offsets(outcome: Outcome) -> dict[str, int]:
+    """Where a commit moved consumers to."""
+    assert outcome.changes is not None
+    return {name: record.offset for name, record in outcome.changes.consumers.items()}
 
 
 def letter(consumer: str = "handler:h", offset: int = 0, **changed: object) -> DeadLetter:

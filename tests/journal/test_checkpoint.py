@@ -38,7 +38,7 @@ def test_a_reader_holds_back_what_came_after_it_began(path: str) -> None:
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM blocks").fetchone()
     writer = connect(path)
-    writer.execute("INSERT INTO cursors VALUES ('c', 1)")
+    writer.execute("INSERT INTO cursors (consumer, offset) VALUES ('c', 1)")
 
     assert checkpoint(writer) > 0
     reader.execute("COMMIT")

@@ -23,7 +23,7 @@ def connection(tmp_path: Path):  # type: ignore[no-untyped-def]
 
 def test_they_come_back_whole(connection: sqlite3.Connection, tmp_path: Path) -> None:
     letters = [letter("handler:a", 1), letter("handler:b", 1), letter("handler:a", 7)]
-    bury(connection, letters)
+    bury(connection, letters, {})
     reader = connect(str(tmp_path / "j"), writable=False)
 
     for number, made in enumerate(letters, 1):
@@ -37,14 +37,14 @@ def test_they_come_back_whole(connection: sqlite3.Connection, tmp_path: Path) ->
 
 
 def test_giving_up_again_replaces_but_keeps_the_first_time(connection: sqlite3.Connection) -> None:
-    bury(connection, [letter(first_time=1, last_time=2, reason="old")])
-    bury(connection, [letter(first_time=5, last_time=6, reason="new")])
+    bury(connection, [letter(first_time=1, last_time=2, reason="old")], {})
+    bury(connection, [letter(first_time=5, last_time=6, reason="new")], {})
 
     (found,) = list_letters(connection)
     assert (found.first_time, found.last_time, found.reason) == (1, 6, "new")
 
 
 def test_a_traceback_may_quote_anything(connection: sqlite3.Connection) -> None:
-    bury(connection, [letter(reason="\udc80 \0", traceback="\ud800")])
+    bury(connection, [letter(reason="\udc80 \0", traceback="\ud800")], {})
 
     assert list_letters(connection)[0].traceback == "\\ud800"

@@ -12,6 +12,7 @@ from eventd.event import Block
 from eventd.journal import Unit
 from eventd.journal.connection import PAGE_SIZE
 from eventd.journal.opening import RESCUED
+from eventd.journal.schema import VERSION
 from tests.journal.support import InlineJournal, draft, letter
 
 
@@ -137,14 +138,14 @@ def test_a_later_version_is_refused_and_left_as_it_is(filled: tuple[Path, list[B
     directory, blocks = filled
     journal = InlineJournal(directory)
     journal.close()
-    journal.sql("PRAGMA user_version = 2")
+    journal.sql("PRAGMA user_version = 99")
 
     for _ in range(2):
-        with pytest.raises(JournalUnavailable, match="format 2"):
+        with pytest.raises(JournalUnavailable, match="format 99"):
             InlineJournal(directory)
 
     assert broken(directory) == []
-    journal.sql("PRAGMA user_version = 1")
+    journal.sql(f"PRAGMA user_version = {VERSION}")
     journal.open()
     assert journal.blocks() == blocks
     journal.close()

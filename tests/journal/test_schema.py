@@ -54,7 +54,7 @@ def test_a_later_version_is_refused(connection: sqlite3.Connection) -> None:
     schema.prepare(connection, "")
     connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
 
-    with pytest.raises(JournalUnavailable, match="has format 2"):
+    with pytest.raises(JournalUnavailable, match="has format 3"):
         schema.prepare(connection, "")
 
 
@@ -69,6 +69,7 @@ def test_an_older_version_is_brought_up_to_date(
     connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = schema.prepare(connection, "north")
+    connection.execute("PRAGMA user_version = 1")
     monkeypatch.setattr(schema, "VERSION", 3)
     monkeypatch.setattr(schema, "UPGRADES", {1: "CREATE TABLE two (x)", 2: "CREATE TABLE three (x)"})
 

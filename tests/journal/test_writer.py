@@ -10,7 +10,7 @@ import pytest
 from eventd.event import Draft, Encoding
 from eventd.journal import Unit
 from eventd.journal.writer import Job
-from tests.journal.support import InlineJournal, draft, letter
+from tests.journal.support import InlineJournal, draft, letter, offsets
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_all_units_that_wait_are_one_commit(journal: InlineJournal) -> None:
 
     assert len(journal.outcomes) == 1
     assert outcome.firsts == [0, 1, 3]
-    assert outcome.cursors == {"c": 3}
+    assert offsets(outcome) == {"c": 3}
     assert len(outcome.jobs) == 3
 
 
@@ -65,7 +65,7 @@ def test_a_cursor_waits_for_an_event_and_goes_with_it(journal: InlineJournal) ->
     outcome = journal.commit(Unit(cursors={"c": 1}), Unit(drafts=[draft()]), Unit(cursors={"c": 2}))
 
     assert len(outcome.jobs) == 3
-    assert outcome.cursors == {"c": 2}
+    assert offsets(outcome) == {"c": 2}
 
 
 def test_everything_is_there_after_a_restart(journal: InlineJournal) -> None:
@@ -134,7 +134,7 @@ def test_a_commit_that_cannot_be_rolled_back_is_refused_and_leaves_nothing(journ
 
 
 def test_it_tries_by_itself_after_a_refusal(journal: InlineJournal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eventd.journal.writer.PERIOD", 0.001)
+    monkeypatch.setattr("eventd.journal.jobs.PERIOD", 0.001)
     journal.sql("CREATE TRIGGER full BEFORE INSERT ON blocks BEGIN SELECT RAISE(ABORT, 'no room'); END")
     journal.sql("CREATE TRIGGER probe BEFORE INSERT ON meta BEGIN SELECT RAISE(ABORT, 'no room'); END")
     journal.append(draft())
