@@ -113,6 +113,20 @@ def nested(depth: int) -> bytes:
     return b'{"specversion":"1.0","id":"1","source":"/s","type":"a.b","data":' + b"[" * depth + b"]" * depth + b"}"
 
 
+def packed(payload: bytes) -> bytes:
+    event: bytes = msgpack.packb(EVENT | {"data": 0})
+    return event[:-1] + payload
+
+
+MSGPACK = {"Content_Type": "application/cloudevents+msgpack"}
+MANY_PARTS = gzip.compress(packed(b"\xdd" + struct.pack(">I", 3_000_000) + b"\x80" * 3_000_000))
+MANY_FRAMES = zstandard.compress(b"") * 100_000
+#: A WebSocket's opening handshake as a browser sends it for a page of another host.
+FOREIGN = {
+    "Upgrade": "websocket", "Connection": "Upgrade", "Sec_WebSocket_Version": "13",
+    "Sec_WebSocket_Key": "dGhlIHNhbXBsZSBub25jZQ==", "Origin": "https://evil.example",
+}  # fmt: skip
+
 HTTP = {
     "garbage": (b"\x16\x03\x01\x02\x00\x01\r\n\r\n", 400),
     "no-such-path": (request("GET", "/nothing"), 404),
@@ -141,6 +155,10 @@ HTTP = {
         400,
     ),
     "too-many": (request("POST", "/events", json.dumps([EVENT] * 1001).encode(), **BATCH), 413),
+    "many-parts": (request("POST", "/events", MANY_PARTS, **MSGPACK, Content_Encoding="gzip"), 413),
+    "many-frames": (request("POST", "/events", MANY_FRAMES, **STRUCTURED, Content_Encoding="zstd"), 400),
+    "foreign-page": (request("GET", "/", **FOREIGN), 403),
+    "origin-with-a-tab": (request("OPTIONS", "/events", WebHook_Request_Origin="a\tb"), 400),
     "upgrade-to-nothing": (
         request("GET", "/", Upgrade="websocket", Connection="Upgrade", Sec_WebSocket_Version="13"),
         400,
@@ -304,6 +322,12 @@ def test_forward_that_stops_in_the_middle_is_closed(daemon: DaemonProcess) -> No
     with socket.create_connection(("127.0.0.1", daemon.port("forward")), timeout=15) as connection:
         connection.sendall(b"\x93\xa3a.b")
         assert read_all(connection) == b""
+
+
+def test_no_sender_writes_a_line_of_the_log(daemon: DaemonProcess) -> None:
+    body = json.dumps(EVENT | {"x\nERROR eventd: y\x1b[31m": 1}).encode()
+    assert exchange(daemon, request("POST", "/events", body, **STRUCTURED))[0] == 400
+    until(lambda: r"x\nERROR eventd: y\x1b[31m" in daemon.tail(), what="the refusal to be logged")
 
 
 def test_the_log_of_all_this_has_no_traceback(guarded: DaemonProcess) -> None:
