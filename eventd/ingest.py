@@ -78,7 +78,7 @@ class Ingest:
         self.submit_all([draft], draft.count, done)
 
     def submit_all(self, drafts: list[Draft], count: int, done: Done) -> None:
-        """Take several drafts with ``count`` events in all: their offsets are consecutive, and all are taken or none."""
+        """Take several drafts with ``count`` events in all: offsets in a row, and all are taken or none."""
         self._gathered.append((drafts, count, done))
         self.pending += count
         for draft in drafts:
