@@ -8,8 +8,10 @@ callable, so that none imports what stands to its right.
 
 from __future__ import annotations
 
+import faulthandler
 import logging
 import signal
+import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -48,6 +50,11 @@ SOURCES = "sources"
 #: Bytes of events that may wait for the journal's writer before the doors stop reading.
 MOST_PENDING = 64 * 1024 * 1024
 
+#: Seconds that each part gets to stop, also where those before it took all of ``stop_timeout``.
+LEAST_SECONDS = 1.0
+#: Seconds behind ``stop_timeout`` after which a process that something holds up is ended.
+GRACE = 10.0
+
 
 class Daemon:
     """All parts of one eventd, from ``start`` to ``stop``."""
@@ -63,6 +70,7 @@ class Daemon:
         self.commits = Histogram()
         self.handlers: dict[str, Histogram] = defaultdict(Histogram)
         self._stopping = False
+        self._deadline = 0.0
         self._after = ExitStack()
         self.journal = self._journal()
         self.ingest = Ingest(self._append, self.hub.call_soon, self._pressure, MOST_PENDING)
@@ -76,20 +84,19 @@ class Daemon:
         :raises ConfigurationError: when a directory, an address or a certificate cannot be had.
         :raises EventdError: when it cannot start for another reason; ``stop`` is still to be called.
         """
-        timeout = self.configuration.eventd.stop_timeout
-        after = self._after.callback
+        after, in_time = self._after.callback, self._in_time
         after(self.bridge.close)
         self._make_state_dir()
         self.journal.open()
-        after(self.journal.close, timeout)
+        in_time(self.journal.close)
         self._build()
         self.dispatcher.start()
-        after(self.dispatcher.stop, timeout)
-        after(self.dispatcher.webhooks.stop)
+        in_time(self.dispatcher.stop)
+        in_time(self.dispatcher.webhooks.stop)
         after(self.ingest.stop)
         self.dispatcher.sources.start()
-        after(self.dispatcher.sources.stop, timeout)
-        after(self.group.stop, timeout)
+        in_time(self.dispatcher.sources.stop)
+        in_time(self.group.stop)
         after(self.doors.stop)
         self.doors.open()
         self._start_watchdog()
@@ -100,10 +107,15 @@ class Daemon:
     def stop(self) -> None:
         """Let nobody in, finish what was read, then stop plugins and journal."""
         self._stopping = True
+        self._deadline = time.monotonic() + self.configuration.eventd.stop_timeout
         systemd.notify(STOPPING="1", STATUS="finishing what was read")
         log.info("stopping")
         self._after.close()
         log.info("stopped")
+
+    def _in_time(self, stop: Callable[[float], object]) -> None:
+        """Have a part stopped within what is then left of ``stop_timeout``."""
+        self._after.callback(lambda: stop(max(LEAST_SECONDS, self._deadline - time.monotonic())))
 
     def _make_state_dir(self) -> None:
         path = Path(self.configuration.eventd.state_dir)
@@ -232,6 +244,9 @@ def _serve(configuration: Configuration) -> int:
         daemon.start()
         asked.wait()
     finally:
+        # Not even a plugin that holds the event loop keeps the process: what was acknowledged is in the journal.
+        faulthandler.dump_traceback_later(configuration.eventd.stop_timeout + GRACE, exit=True)
         daemon.stop()
+        faulthandler.cancel_dump_traceback_later()
         signals.close()
     return 0

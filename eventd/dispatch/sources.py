@@ -124,7 +124,8 @@ class Sources:
     def stop(self, timeout: float) -> bool:
         """Tell all to return, and wait; whether all did in time."""
         for one in self._running:
-            one.stop()
+            # Each on its own: one whose ``stop`` does not return holds up no other, and is broken off.
+            self._group.spawn(f"stop source:{one.name}", one.stop)
         return self._group.stop(timeout)
 
     def status(self) -> list[SourceStatus]:

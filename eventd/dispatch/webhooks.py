@@ -13,7 +13,7 @@ from eventd.dispatch.emitter import Collector, Deliver, source_of
 from eventd.dispatch.runner import Place
 from eventd.errors import ClientError, EventdError, PluginError, Unavailable
 from eventd.formats.blocks import merge
-from eventd.green import Bridge
+from eventd.green import Bridge, Group
 from eventd.plugin.build import prepare
 from eventd.plugin.contract import Reject, Request, Response, Retry, Webhook
 from eventd.plugin.loaded import Loaded
@@ -96,6 +96,7 @@ class Webhooks:
     """All webhooks of the daemon."""
 
     def __init__(self, registry: Registry, deliver: Deliver, bridge: Bridge) -> None:
+        self._group = Group("webhooks")
         self._hooks = [_Hook(loaded, registry, deliver, bridge) for loaded in registry.webhooks.values()]
 
     def routes(self) -> dict[str, Callable[[Request], Response]]:
@@ -107,7 +108,8 @@ class Webhooks:
         for hook in self._hooks:
             hook.start()
 
-    def stop(self) -> None:
-        """Stop each plugin."""
+    def stop(self, timeout: float) -> bool:
+        """Stop each plugin; whether all were in time."""
         for hook in self._hooks:
-            hook.stop()
+            self._group.spawn(f"stop {hook.name}", hook.stop)
+        return self._group.stop(timeout)

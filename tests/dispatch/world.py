@@ -93,7 +93,7 @@ class World:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.dispatcher.sources.stop(1.0)
-        self.dispatcher.webhooks.stop()
+        self.dispatcher.webhooks.stop(1.0)
         stopped = self.dispatcher.stop(2.0)
         self.journal.close()
         self.bridge.close()
