@@ -61,8 +61,8 @@ class Loaded(msgspec.Struct, kw_only=True):
 
     @property
     def summary(self) -> str:
-        """The first line of what its author says about it."""
-        return (inspect.getdoc(self.subject) or "").partition("\n")[0]
+        """The first line of what its author says about it, without the marks for code."""
+        return (inspect.getdoc(self.subject) or "").partition("\n")[0].replace("``", "")
 
     def own(self) -> list[Any]:
         """What it can have injected that no other plugin can."""

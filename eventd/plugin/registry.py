@@ -12,6 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import EntryPoint, entry_points
+from itertools import dropwhile
+from traceback import extract_tb
 from typing import Any
 
 import msgspec
@@ -33,6 +35,9 @@ from eventd.plugin.loaded import (
 )
 
 __all__ = ["GROUPS", "Registry"]
+
+#: Where Python's own frames of an import say that they are.
+_IMPORTING = "<frozen importlib"
 
 #: Entry-point group → kind. Services come first, since the others may want them.
 GROUPS = {
@@ -171,13 +176,20 @@ class Registry:
         except EventdError as error:
             self._fail(kind, name, package, error.message, error)
         except BaseException as error:  # noqa: BLE001 - an author's module may raise anything, SystemExit too
-            self._fail(kind, name, package, f"{type(error).__name__}: {error}", error)
+            self._fail(kind, name, package, f"{type(error).__name__}: {error}{_line_of(error)}", error)
 
     def _fail(self, kind: str, name: str, package: str, message: str, cause: BaseException) -> None:
         origin = f" of {package}" if package else ""
         failure = PluginError(f"{kind}:{name}{origin}: {message}", hint=getattr(cause, "hint", None))
         failure.__cause__ = cause
         self.failed.append((f"{kind}:{name}", failure))
+
+
+def _line_of(error: BaseException) -> str:
+    """Where a module failed while it was imported; its author need not see our frames for that."""
+    frames = dropwhile(lambda frame: not frame.filename.startswith(_IMPORTING), extract_tb(error.__traceback__))
+    lines = [f" ({frame.filename}:{frame.lineno})" for frame in frames if not frame.filename.startswith(_IMPORTING)]
+    return lines[-1] if lines else ""
 
 
 def _installed() -> list[EntryPoint]:

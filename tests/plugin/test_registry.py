@@ -77,14 +77,15 @@ def test_one_that_cannot_be_imported_is_told_and_the_rest_is_loaded(tmp_path: Pa
 
     assert list(found.handlers) == ["archive"]
     assert [name for name, _ in found.failed] == ["handler:gone"]
-    assert "handler:gone: ModuleNotFoundError: No module named 'eventd_no_such'" in str(found.failed[0][1])
+    assert str(found.failed[0][1]) == "handler:gone: ModuleNotFoundError: No module named 'eventd_no_such'"
 
 
 def test_a_module_that_exits_when_imported_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "eventd_exits.py").write_text("raise SystemExit(3)\n")
     monkeypatch.syspath_prepend(str(tmp_path))
 
-    assert "SystemExit: 3" in only_failure(registry(tmp_path, entry("handlers", "bad", "X", module="eventd_exits")))
+    told = only_failure(registry(tmp_path, entry("handlers", "bad", "X", module="eventd_exits")))
+    assert f"SystemExit: 3 ({tmp_path}/eventd_exits.py:1)" in told
 
 
 def test_several_event_types_of_one_entry_are_checked_one_by_one(tmp_path: Path) -> None:
