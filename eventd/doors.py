@@ -18,7 +18,7 @@ from eventd.errors import ConfigurationError, Fault
 from eventd.formats import Schemas
 from eventd.green import Group, parse_address, server_context
 from eventd.listen.door import Book, Door, Submit
-from eventd.listen.gate import Gate
+from eventd.listen.gate import Gate, Room
 from eventd.listen.listener import Listener
 from eventd.listen.routes import Routes
 from eventd.protocol.limits import Limits
@@ -49,6 +49,7 @@ class Doors:
             configuration.limits.connections_per_address,
             configuration.limits.connection_rate,
         )
+        self._room = Room(configuration.limits.unfinished_size)
         self.listeners: list[Listener] = []
 
     def open(self) -> None:
@@ -135,6 +136,7 @@ class Doors:
             durability="disk" if self._configuration.journal.fsync else "memory",
             admin=admin,
             web_origins=web_origins,
+            room=self._room,
         )
 
 

@@ -68,6 +68,7 @@ class LimitOptions(msgspec.Struct, frozen=True):
     connections_per_address: int
     connection_rate: int
     message_size: int
+    unfinished_size: int
     header_size: int
     batch_events: int
     decompressed_size: int

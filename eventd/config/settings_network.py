@@ -46,6 +46,8 @@ LIMITS = Section(
         Setting("connections_per_address", COUNT, "0", "Connections at once from one IP address."),
         Setting("connection_rate", COUNT, "0", "New connections a second, over all listeners."),
         Setting("message_size", SIZE, "16M", "The size of a message, a request's body or a Forward chunk."),
+        Setting("unfinished_size", SIZE, "1G",
+                "All messages together that have begun and are not complete, over all listeners."),
         Setting("header_size", SIZE, "64K", "The size of an HTTP request's head."),
         Setting("batch_events", COUNT, "100000", "Events in one message, request or chunk."),
         Setting("decompressed_size", SIZE, "64M", "The size of what was compressed, decompressed."),

@@ -23,7 +23,7 @@ class Connection:
     Only the green thread that called ``run`` closes the stream; others ``abort``.
     """
 
-    __slots__ = ("_late", "_settled", "door", "started", "stream", "unacknowledged")
+    __slots__ = ("_held", "_late", "_settled", "door", "started", "stream", "unacknowledged")
 
     #: How long, of the door's times, a message may take to come in whole.
     patience: ClassVar[str] = "idle_timeout"
@@ -35,6 +35,8 @@ class Connection:
         self.unacknowledged = 0
         #: When the first byte of an unfinished message came (monotonic seconds), 0 where there is none.
         self.started = 0.0
+        #: Bytes that the unfinished message holds.
+        self._held = 0
         self._settled: Signal | None = None
         self._late: EventdError | None = None
         stream.over = self.overrun
@@ -60,6 +62,8 @@ class Connection:
         finally:
             # The stream and its connection hold each other: without this they wait for the collector.
             self.stream.over = None
+            self.door.room.change(self._held, 0)
+            self._held = 0
 
     def receive(self, data: bytes) -> None:
         """Take bytes that arrived."""
@@ -81,12 +85,18 @@ class Connection:
         """What the protocol says before it closes for ``error``."""
         return b""
 
-    def begin(self, partial: bool) -> None:
-        """Note whether an unfinished message waits for its rest."""
+    def begin(self, partial: bool, held: int = 0) -> None:
+        """Note whether an unfinished message waits for its rest, and what is held of it.
+
+        :raises NoRoom: when all connections together hold too much.
+        """
         if not partial:
             self.started = 0.0
         elif not self.started:
             self.started = time.monotonic()
+        if held != self._held:
+            before, self._held = self._held, held
+            self.door.room.change(before, held)
 
     def settle(self) -> None:
         """One outcome less to wait for."""

@@ -10,6 +10,7 @@ from eventd.errors import ClientError, EventdError, InvalidEvent
 from eventd.event import Draft
 from eventd.formats import Schemas
 from eventd.green import Signal
+from eventd.listen.gate import Room
 from eventd.protocol.limits import Limits
 
 __all__ = ["Book", "Door", "Durability", "Submit"]
@@ -57,6 +58,7 @@ class Door:
         durability: Durability = "disk",
         admin: bool = False,
         web_origins: Collection[str] = (),
+        room: Room | None = None,
     ) -> None:
         self.name = name
         self.limits = limits
@@ -69,6 +71,8 @@ class Door:
         self.admin = admin
         #: Origins of web pages that may open a WebSocket, besides this host's own.
         self.web_origins = web_origins
+        #: For the unfinished messages of all connections, of other listeners, too.
+        self.room = room or Room()
         self.open = Signal()
         self.open.set()
         self.stopping = False

@@ -37,7 +37,9 @@ class ForwardConnection(Connection):
                 self.door.submit(chunk.draft, partial(self._outcome, chunk))
             elif chunk.ack is not None:
                 self.stream.write(chunk.ack)
-        self.begin(self._session.buffered > 0)
+        held = self._session.buffered
+        # The parser has a copy of its own.
+        self.begin(held > 0, 2 * held)
 
     def _outcome(self, chunk: Chunk, first: int, error: EventdError | None) -> None:
         if error is not None:

@@ -1,4 +1,4 @@
-"""Who may connect: how many in all, how many from one address, how many in a second."""
+"""Who may connect, and how much the unfinished messages of all connections may take."""
 
 from __future__ import annotations
 
@@ -6,13 +6,23 @@ from collections import Counter
 
 from eventd.errors import RateLimited
 
-__all__ = ["Gate", "TooManyConnections"]
+__all__ = ["Gate", "NoRoom", "Room", "TooManyConnections"]
+
+#: An unfinished message of up to so many bytes is never refused for what others hold:
+#: it is in the middle of an ordinary read.
+ORDINARY = 64 * 1024
 
 
 class TooManyConnections(RateLimited):
     """No room for another connection, in all or from this address."""
 
     reason = "too_many_connections"
+
+
+class NoRoom(RateLimited):
+    """All connections together hold too much of messages that are not complete."""
+
+    reason = "no_room"
 
 
 class Gate:
@@ -66,3 +76,23 @@ class Gate:
         self._filled = now
         self._tokens -= 1.0
         return 0.0 if self._tokens >= 1.0 else (1.0 - self._tokens) / self._rate
+
+
+class Room:
+    """Bytes held of all messages that are not complete; a bound of 0 is no bound.
+
+    A limit on each message alone would let a few hundred connections fill the memory.
+    """
+
+    def __init__(self, most: int = 0) -> None:
+        self._most = most
+        self.used = 0
+
+    def change(self, before: int, now: int) -> None:
+        """Count what one connection holds, which was ``before``.
+
+        :raises NoRoom: when it grew and there is no room for that; it is counted all the same.
+        """
+        self.used += now - before
+        if self._most and self.used > self._most and now > max(before, ORDINARY):
+            raise NoRoom(f"{self.used} bytes of unfinished messages are held", hint="[limits] unfinished_size")

@@ -46,7 +46,7 @@ class HTTPConnection(Connection):
             self._answer(request)
         if waiting := self._session.data_to_send():
             self.stream.write(waiting)
-        self.begin(not self._session.idle)
+        self.begin(not self._session.idle, self._session.buffered)
 
     @property
     def finished(self) -> bool:

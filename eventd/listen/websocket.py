@@ -60,7 +60,7 @@ class WebSocketConnection(Connection):
                 self._hand_on()
         if waiting := session.data_to_send():
             self.stream.write(waiting)
-        self.begin(session.partial)
+        self.begin(session.partial, session.buffered)
 
     @property
     def finished(self) -> bool:

@@ -60,6 +60,11 @@ class Parser(Protocol):
         next(self.parser)
 
     @property
+    def waiting(self) -> int:
+        """Bytes of a frame that is not complete."""
+        return len(self._reader.buffer)
+
+    @property
     def between_messages(self) -> bool:
         """Whether nothing would be lost with this parser."""
         return (

@@ -71,6 +71,11 @@ class HTTPSession:
         return self._connection is None
 
     @property
+    def buffered(self) -> int:
+        """Bytes held of a body that is not complete."""
+        return 0 if self._body is None else len(self._body)
+
+    @property
     def closed(self) -> bool:
         """Whether no other request can follow: close when all is sent."""
         if self._refused:

@@ -111,6 +111,12 @@ class WebSocketSession:
         """Whether a message has begun and is not complete."""
         return self._parser is not None and not self._closing
 
+    @property
+    def buffered(self) -> int:
+        """Bytes held of a message that is not complete."""
+        frame = 0 if self._parser is None else self._parser.waiting
+        return frame if self._fragments is None else frame + len(self._fragments)
+
     def receive(self, data: bytes) -> Iterator[Message]:
         """Read on, and hand out the messages that are complete.
 

@@ -8,6 +8,7 @@ import socket
 import struct
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ LIMITS = """
 log_level = debug
 [limits]
 message_size = 1M
+unfinished_size = 4M
 decompressed_size = 4M
 header_size = 16K
 batch_events = 1000
@@ -328,6 +330,33 @@ def test_no_sender_writes_a_line_of_the_log(daemon: DaemonProcess) -> None:
     body = json.dumps(EVENT | {"x\nERROR eventd: y\x1b[31m": 1}).encode()
     assert exchange(daemon, request("POST", "/events", body, **STRUCTURED))[0] == 400
     until(lambda: r"x\nERROR eventd: y\x1b[31m" in daemon.tail(), what="the refusal to be logged")
+
+
+#: What begins a message of nearly a megabyte, and how a peer is refused that has begun one too many.
+UNFINISHED = {
+    "http": (b"POST /events HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n", "http", b"HTTP/1.1 429 "),
+    "websocket": (b"\x82\xff" + struct.pack(">Q", 1_000_000) + b"\0\0\0\0", "http", b"\x88"),
+    "forward": (b"\x92\xa1a\xc6" + struct.pack(">I", 1_000_000), "forward", b""),
+}
+
+
+@pytest.mark.parametrize("case", UNFINISHED)
+def test_unfinished_messages_have_a_bound_together(case: str, daemon: DaemonProcess) -> None:
+    start, listener, refusal = UNFINISHED[case]
+    before = daemon.status()["events"]["faults"].get("no_room", 0)
+    with ExitStack() as stack:
+        for _ in range(6):
+            connection = socket.create_connection(("127.0.0.1", daemon.port(listener)), timeout=10)
+            stack.enter_context(connection)
+            if case == "websocket":
+                connection.sendall(request("GET", "/", **{**FOREIGN, "Origin": "http://localhost"}))
+                assert connection.recv(1000).startswith(b"HTTP/1.1 101 ")
+            try:
+                connection.sendall(start + b"x" * 950_000)
+            except (BrokenPipeError, ConnectionResetError):
+                pass
+        assert read_all(connection).startswith(refusal)
+        until(lambda: daemon.status()["events"]["faults"].get("no_room", 0) > before, what="a refusal to be counted")
 
 
 def test_the_log_of_all_this_has_no_traceback(guarded: DaemonProcess) -> None:
