@@ -151,6 +151,7 @@ class Daemon:
         )
         self.report.doors = self.doors
         self.health.add(lambda: self.journal.problem)
+        self.health.add(self.ingest.problem)
         self.health.add(lambda: "the daemon is stopping" if self._stopping else None)
         self.hub.stall_limit = self.configuration.eventd.stall_limit
         self.hub.on_stall = self._stalled

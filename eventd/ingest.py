@@ -15,6 +15,7 @@ the daemon hands it ``append`` and ``pressure``, the doors hand it ``done``.
 from __future__ import annotations
 
 import logging
+import time
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -41,13 +42,19 @@ _Gathered = tuple[list[Draft], int, Done]
 #: One unit is committed while the next is ready: more would only make smaller commits.
 MOST_IN_FLIGHT = 2
 
+#: What a draft costs in memory beside its body: itself, who waits for it and the ack that it will be.
+DRAFT_BYTES = 512
+
+#: Seconds without a word from the journal after which the daemon is not ready: the disk hangs.
+PATIENCE = 10.0
+
 
 class Ingest:
     """Gathers drafts, hands them to the journal, and tells each sender the outcome.
 
     :param append: the journal's door.
     :param call_soon: runs a callable once at the end of the hub's pass.
-    :param pressure: told when more than ``most_pending`` bytes wait, and when half are gone.
+    :param pressure: told when more than ``most_pending`` bytes of memory wait, and when half are gone.
     """
 
     def __init__(
@@ -63,6 +70,8 @@ class Ingest:
         self._most_pending = most_pending
         self._gathered: list[_Gathered] = []
         self._in_flight = 0
+        #: When the journal was asked, or answered last, on the clock of ``time.monotonic``.
+        self._heard = 0.0
         self._scheduled = False
         self._pressed = False
         self._stopping = False
@@ -82,7 +91,7 @@ class Ingest:
         self._gathered.append((drafts, count, done))
         self.pending += count
         for draft in drafts:
-            self.pending_bytes += len(draft.body)
+            self.pending_bytes += len(draft.body) + DRAFT_BYTES
         if self.pending_bytes > self._most_pending and not self._pressed:
             self._press(True)
         self._schedule()
@@ -95,6 +104,13 @@ class Ingest:
     def idle(self) -> bool:
         """Whether every sender has had its answer."""
         return not self._gathered and not self._in_flight
+
+    def problem(self) -> str | None:
+        """Says so when the journal does not answer, neither yes nor no."""
+        silent = time.monotonic() - self._heard
+        if self._in_flight and silent > PATIENCE:
+            return f"the journal has not answered for {silent:.0f} s"
+        return None
 
     def _schedule(self) -> None:
         if not self._scheduled and self._in_flight < MOST_IN_FLIGHT:
@@ -109,11 +125,14 @@ class Ingest:
         if self._stopping:
             self._answer(gathered, -1, Stopping("the daemon is stopping", hint="send it again when it is back"))
             return
+        if not self._in_flight:
+            self._heard = time.monotonic()
         self._in_flight += 1
         self._append([draft for drafts, _, _ in gathered for draft in drafts], partial(self._committed, gathered))
 
     def _committed(self, gathered: list[_Gathered], first: int, error: EventdError | None) -> None:
         self._in_flight -= 1
+        self._heard = time.monotonic()
         self._answer(gathered, first, error)
         if self._gathered:
             self._schedule()
@@ -122,7 +141,7 @@ class Ingest:
         total = 0
         for drafts, count, done in gathered:
             for draft in drafts:
-                self.pending_bytes -= len(draft.body)
+                self.pending_bytes -= len(draft.body) + DRAFT_BYTES
             try:
                 done(first if error is not None else first + total, error)
             except Exception:

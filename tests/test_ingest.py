@@ -82,11 +82,11 @@ def test_a_refused_unit_tells_every_sender_why_and_counts_it() -> None:
 
 
 def test_pressure_rises_at_the_bound_and_falls_at_half_of_it() -> None:
-    bench = Bench(most_pending=100)
-    bench.submit("a", size=90)
+    bench = Bench(most_pending=10_000)
+    bench.submit("a", size=9_000)
     bench.turn()
     assert bench.pressure == []
-    bench.submit("b", size=20)
+    bench.submit("b", size=2_000)
     assert bench.pressure == [True]
     bench.turn()
     bench.commit(first=1)
@@ -94,10 +94,32 @@ def test_pressure_rises_at_the_bound_and_falls_at_half_of_it() -> None:
 
 
 def test_waiting_bytes_count_against_the_bound_even_before_they_are_appended() -> None:
-    bench = Bench(most_pending=50)
+    bench = Bench(most_pending=5_000)
     for _ in range(6):
-        bench.submit("a", size=10)
+        bench.submit("a", size=1_000)
     assert bench.pressure == [True]
+
+
+def test_many_small_drafts_press_too_since_each_costs_memory_beside_its_body() -> None:
+    bench = Bench(most_pending=10_000)
+    for _ in range(20):
+        bench.submit("a", size=1)
+    assert bench.pressure == [True]
+    bench.turn()
+    bench.commit(first=0)
+    assert bench.pressure == [True, False]
+    assert bench.ingest.pending_bytes == 0
+
+
+def test_a_journal_that_does_not_answer_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eventd.ingest.PATIENCE", 0.0)
+    bench = Bench()
+    assert bench.ingest.problem() is None
+    bench.submit("a")
+    bench.turn()
+    assert bench.ingest.problem() == "the journal has not answered for 0 s"
+    bench.commit(error=JournalUnavailable("full"))
+    assert bench.ingest.problem() is None
 
 
 def test_after_stop_new_events_are_refused_and_taken_ones_finished() -> None:
