@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import eventd
+from eventd.config.reader import load
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("hostmetrics", "jsonl", "github")
@@ -136,3 +137,30 @@ def test_uninstalling_touches_no_directory_that_is_not_ours(put, tmp_path):
     put("uninstall.sh")
 
     assert keep.exists()
+
+
+def test_make_run_lets_the_commands_find_its_daemon(tmp_path):
+    tree = tmp_path / "100% eventd"
+    binaries = tree / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+    for name in ("Makefile", "setup.cfg", "pyproject.toml", "etc", "plugins"):
+        (tree / name).symlink_to(ROOT / name)
+    for name in ("python", "eventd"):
+        (binaries / name).write_text('#!/bin/sh\necho "$@"\n')
+        (binaries / name).chmod(0o755)
+    (tree / ".venv" / ".installed").touch()
+    said = subprocess.check_output(["make", "-s", "run", "ARGS=-o x.y=1"], cwd=tree, text=True)
+    own = tree / ".venv" / "etc" / "eventd"
+    found = load([own / "eventd.ini"], own / "conf.d").eventd
+
+    assert said == "run -o x.y=1\n"
+    assert (found.state_dir, found.run_dir) == (f"{tree}/var/lib", f"{tree}/var/run")
+
+
+def test_every_link_in_the_pages_leads_to_a_file():
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "plugins").glob("*/README.md")]
+    links = {(page, link) for page in pages for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())}
+    missing = {link for page, link in links if not (page.parent / link).exists()}
+
+    # The page of measurements is written by "make bench".
+    assert missing <= {"benchmarks.md", "docs/benchmarks.md"}

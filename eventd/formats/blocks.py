@@ -161,8 +161,8 @@ def _join(drafts: list[Draft]) -> Draft:
         return first
     separator = b"," if first.encoding is Encoding.JSON else b""
     types = first.types
-    if any([draft.types != types for draft in drafts]):
-        known = all([draft.types for draft in drafts])
+    if any([draft.types != types for draft in drafts]):  # noqa: C419 - on this path, a list is faster
+        known = all([draft.types for draft in drafts])  # noqa: C419 - the same
         types = distinct([type for draft in drafts for type in draft.types]) if known else ()
     count = sum([draft.count for draft in drafts])
     return Draft(first.encoding, count, types, separator.join([draft.body for draft in drafts]), first.origin)
