@@ -187,7 +187,12 @@ class Listener:
 
     def _echo(self, datagram: bytes, peer: object) -> bytes | None:
         # Forward protocol v1.5, "Heartbeat Message": one zero byte, echoed; nothing else is answered.
-        return b"\0" if datagram == b"\0" else None
+        # Nor is a sender at our own port: it would be another daemon, or we, called by a forged
+        # address, and the two would answer each other for ever.
+        ours = self.bound.rpartition(":")[2]
+        if datagram != b"\0" or (isinstance(peer, tuple) and str(peer[1]) == ours):
+            return None
+        return b"\0"
 
 
 def _address_of(bound: socket.socket) -> str:

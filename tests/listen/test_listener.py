@@ -132,6 +132,22 @@ def test_a_heartbeat_is_echoed_and_nothing_else() -> None:
 
 
 @on_hub
+def test_two_daemons_never_answer_each_others_heartbeats() -> None:
+    with World() as world:
+        listener = world.listen("forward")
+        _, _, port = listener.bound.rpartition(":")
+        other = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        other.bind(("127.0.0.2", int(port)))
+        peer = world.keep(Peer(other))
+        other.sendto(b"\0", ("127.0.0.1", int(port)))
+        probe = world.keep(udp(listener))
+        probe.socket.send(b"\0")
+        assert probe.read(1) == b"\0"
+        with pytest.raises(BlockingIOError):
+            peer.socket.recv(10)
+
+
+@on_hub
 def test_the_sweeper_tells_those_who_are_late(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SWEEP_PERIOD", 0.005)
     monkeypatch.setattr(module, "SWEEP_STEP", 1)
