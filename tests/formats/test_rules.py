@@ -146,3 +146,9 @@ def test_the_nesting_of_keys_counts_too():
     for _ in range(rules.DEEPEST + 1):
         key = (key,)
     assert rules.too_deep({key: 1})
+
+
+def test_an_error_names_only_the_beginning_of_a_very_long_attribute():
+    with pytest.raises(InvalidEvent) as caught:
+        rules.check_one("X" * 1_000_000, "x")
+    assert len(str(caught.value)) < 500
