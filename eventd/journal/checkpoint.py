@@ -38,6 +38,7 @@ class Checkpointer:
         self._connect = connect
         self._requests: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._asked = False
+        self._stale = False
         #: Set here when a request is done, taken back by ``request``.
         self.finished = False
 
@@ -53,6 +54,10 @@ class Checkpointer:
         self._asked = False
         self.finished = False
 
+    def reopen(self) -> None:
+        """Another file is the journal now: the next request is for that one."""
+        self._stale = True
+
     def stop(self) -> None:
         """End ``run`` after the request under way."""
         self._requests.put(False)
@@ -61,6 +66,10 @@ class Checkpointer:
         """Serve requests until ``stop``: the body of the native thread."""
         connection: sqlite3.Connection | None = None
         while self._requests.get():
+            if self._stale and connection is not None:
+                connection.close()
+                connection = None
+            self._stale = False
             try:
                 connection = connection or self._connect()
                 self._copy(connection)

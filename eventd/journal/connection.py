@@ -11,6 +11,7 @@ import os
 import sqlite3
 import urllib.parse
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 
@@ -59,6 +60,12 @@ class JournalOptions(msgspec.Struct, frozen=True):
     retention_time: float = 0.0
     #: Bytes in use in the database.
     retention_size: int = 0
+    #: How many dead letters are kept, and for how many seconds; 0 is no limit.
+    dead_count: int = 0
+    dead_time: float = 0.0
+    #: Seconds for which the ids of events are kept, and how many of them in memory; 0 seconds is not at all.
+    dedupe_window: float = 0.0
+    dedupe_memory: int = 200_000
     #: A commit takes no further unit once it has this many bytes.
     unit_bytes: int = 32 * MIB
     #: The WAL is copied into the database when it has about this many bytes, ...
@@ -122,6 +129,8 @@ def _prepare(connection: sqlite3.Connection, fsync: bool, writable: bool) -> Non
         # Damaged text must come to us as bytes, not as an error without a place.
         connection.text_factory = bytes
         return
+    # Damaged text is no trouble of the disk, as which Python would report it.
+    connection.text_factory = partial(str, encoding="utf-8", errors="replace")
     # Before the first page is written, or never.
     connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
     connection.execute("PRAGMA journal_mode = WAL")

@@ -7,13 +7,18 @@ only reads, and only headers.
 
 from __future__ import annotations
 
+import logging
 import os
+import shutil
 import struct
+import time
 from typing import BinaryIO, NamedTuple
 
 from .connection import PAGE_SIZE
 
-__all__ = ["commits_behind"]
+__all__ = ["commits_behind", "committed_frames", "tell_lost"]
+
+log = logging.getLogger(__name__)
 
 #: magic, version, page size, sequence, two salts, two checksums; see SQLite's file format, section 4.1.
 HEADER = struct.Struct(">8I")
@@ -45,6 +50,41 @@ def commits_behind(path: str) -> int:
             return _count(wal, _taken(path))
     except FileNotFoundError:
         return 0
+
+
+def tell_lost(path: str) -> bool:
+    """Look for commits behind a damaged frame; where there are any, keep the WAL for who wants to look closer."""
+    lost = commits_behind(path)
+    if lost:
+        kept = f"{path}-wal.broken-{time.time_ns()}"
+        log.error("the WAL is damaged: %d commits behind the damage are lost; it is kept as %s", lost, kept)
+        try:
+            shutil.copyfile(f"{path}-wal", kept)
+        except OSError as error:
+            log.error("it could not be kept: %s", error)
+    return lost > 0
+
+
+def committed_frames(wal: BinaryIO) -> dict[int, int]:
+    """Page → where the newest frame of it that was committed has it. Checksums of frames are not looked at."""
+    raw = wal.read(HEADER.size)
+    if len(raw) < HEADER.size:
+        return {}
+    page_size, salts = _header(raw)
+    frames: dict[int, int] = {}
+    waiting: dict[int, int] = {}
+    step = FRAME.size + page_size
+    for start in range(HEADER.size, os.fstat(wal.fileno()).st_size - step + 1, step):
+        wal.seek(start)
+        page, size, *found, _, _ = FRAME.unpack(wal.read(FRAME.size))
+        salts = salts or (found[0], found[1])
+        if tuple(found) != salts:
+            break
+        waiting[page] = start + FRAME.size
+        if size:
+            frames.update(waiting)
+            waiting.clear()
+    return frames
 
 
 def _taken(path: str) -> int:

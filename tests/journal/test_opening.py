@@ -11,7 +11,7 @@ from eventd.errors import JournalUnavailable
 from eventd.event import Block
 from eventd.journal import Unit
 from eventd.journal.connection import PAGE_SIZE
-from eventd.journal.opening import RESCUED
+from eventd.journal.replacing import RESCUED
 from eventd.journal.schema import VERSION
 from tests.journal.support import InlineJournal, draft, letter
 
