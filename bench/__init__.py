@@ -1,6 +1,7 @@
 """Measures eventd beside its peers, on this machine, in one run: ``python -m bench``.
 
-Four cases: (a) acknowledged events through a Python handler, (b) WebSocket publish to
-durable ack, (c) memory of idle connections, (d) latency at a fixed rate. Nothing here
-is part of the daemon.
+Cases: (a) acknowledged events through a Python handler, (b) WebSocket publish to
+durable ack, (c) memory of idle connections, (d) latency at a fixed rate, (e) a handler
+that keeps a state, (f) time to ready with 10 million events in the journal, (g) the rate
+at which more come in then. Nothing here is part of the daemon.
 """

@@ -1,4 +1,4 @@
-"""The command: ``python -m bench [--only a,b,c,d] [--rounds N] [--quick]``."""
+"""The command: ``python -m bench [--only a,b,c] [--rounds N] [--quick]``."""
 
 from __future__ import annotations
 
@@ -12,28 +12,36 @@ from rich.console import Console
 
 from bench.build import build
 from bench.cases import Case, Row, run_case
+from bench.filling import Filled
 from bench.generator import Generator
 from bench.handling import Handling
 from bench.idle import Idle
 from bench.machine import describe, processors
 from bench.publishing import Latency, Publishing
 from bench.report import Report, table
+from bench.stateful import Stateful
+from bench.stored import Full, Ready
 
 _ROOT = Path(__file__).parent.parent
 #: On the same disk as the repository: on a memory file system a sync costs nothing.
 _WORK = _ROOT / ".bench"
-_KEYS = "abcd"
+_KEYS = "abcdefg"
+#: The cases that want a large journal.
+_FILLED = frozenset("fg")
 #: Columns of the tables where there is no terminal to say.
 _WIDTH = 140
 
 
-def _cases(generator: Generator, quick: bool) -> list[Case]:
+def _cases(generator: Generator, filled: Filled, quick: bool) -> list[Case]:
     where = processors()
     return [
         Handling(generator, where, 1.0 if quick else 4.0),
         Publishing(generator, where, 1.0 if quick else 5.0),
         Idle(generator, where, 1_000 if quick else 10_000),
         Latency(generator, where, 1.0 if quick else 6.0),
+        Stateful(generator, where, 1.0 if quick else 4.0),
+        Ready(where, filled),
+        Full(generator, where, 1.0 if quick else 4.0, filled),
     ]
 
 
@@ -60,7 +68,10 @@ def main(only: str, rounds: int, quick: bool, against: str) -> None:
         directory = Path(place)
         report = Report(describe(directory), "python -m bench " + " ".join(sys.argv[1:]))
         generator = Generator(build(directory))
-        for case in _cases(generator, quick):
+        filled = Filled(directory, 1_000_000 if quick else 10_000_000)
+        if _FILLED & set(only):
+            filled.fill(console)
+        for case in _cases(generator, filled, quick):
             if case.key not in only:
                 continue
             case.contestants = [one for one in case.contestants if against in one.name]

@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 
 from bench import payload
+from bench.filling import Filled
 from bench.meter import Meter
 from bench.payload import Message
 from bench.process import Process, free_port, until
@@ -48,13 +52,21 @@ meter = {directory}/meter
 
 
 class Eventd:
-    """The daemon, reached by one of its doors: ``forward`` or ``http``."""
+    """The daemon, reached by one of its doors: ``forward`` or ``http``.
 
-    name = "eventd"
+    :param handler: the class in ``eventd_bench`` that handles the events.
+    :param filled: the journal to start with, instead of an empty one.
+    """
+
     note = "one process; acknowledged after fsync; a handler in Python, batches of up to 1,000"
 
-    def __init__(self, door: str) -> None:
+    def __init__(
+        self, door: str, *, name: str = "eventd", handler: str = "Count", filled: Filled | None = None
+    ) -> None:
+        self.name = name
         self._door = door
+        self._handler = handler
+        self._filled = filled
 
     def message(self, *, deflate: bool = False) -> Message:
         """A Forward chunk of 1,000 events, or one event in the native protocol."""
@@ -62,18 +74,28 @@ class Eventd:
 
     @contextmanager
     def start(self, directory: Path, events: int, processors: Iterable[int]) -> Iterator[Running]:
-        """Run it with an empty journal."""
+        """Run it with a journal of its own."""
         ports = {"http": free_port(), "forward": free_port()}
         meter = Meter(directory / "meter", create=True)
         config = _write_config(directory, ports)
-        path = f"{_ROOT}:{_expose_plugin(directory)}"
+        path = f"{_ROOT}:{_expose_plugin(directory, self._handler)}"
         command = [sys.executable, "-m", "eventd", "run", "-c", str(config)]
+        if self._filled is not None:
+            self._filled.copy(directory / "state")
+        begin = time.monotonic()
         with Process("eventd", command, directory, processors=processors, environment={"PYTHONPATH": path}) as process:
-            for port in ports.values():
-                process.wait_for_port(port)
+            until(lambda: process.alive() and _ready(ports["http"]), 20, "eventd to be ready")
             until(lambda: process.alive() and meter.read().ready == 1, 20, "the handler of eventd")
-            yield Running(ports[self._door], [process], meter)
+            yield Running(ports[self._door], [process], meter, time.monotonic() - begin)
         meter.close()
+
+
+def _ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5.0) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, ConnectionError):
+        return False
 
 
 def _write_config(directory: Path, ports: dict[str, int]) -> Path:
@@ -87,12 +109,12 @@ def _write_config(directory: Path, ports: dict[str, int]) -> Path:
     return config
 
 
-def _expose_plugin(directory: Path) -> Path:
+def _expose_plugin(directory: Path, handler: str) -> Path:
     """A folder with the plugin and its metadata, as an installer would lay them out."""
     folder = directory / "plugin"
     metadata = folder / "eventd_bench-1.0.dist-info"
     metadata.mkdir(parents=True)
     shutil.copy(_ROOT / "bench" / "plugin" / "eventd_bench.py", folder)
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: eventd-bench\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text("[eventd.handlers]\nbench = eventd_bench:Count\n")
+    (metadata / "entry_points.txt").write_text(f"[eventd.handlers]\nbench = eventd_bench:{handler}\n")
     return folder

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgpack
 
-__all__ = ["CHUNK", "Message", "chunk_total", "forward", "native", "nats", "redis", "upgrade"]
+__all__ = ["CHUNK", "TAG", "Message", "chunk_total", "entries", "forward", "native", "nats", "redis", "upgrade"]
 
 #: Events of one Forward chunk, and of one pipeline for the others.
 CHUNK = 1000
@@ -88,12 +88,16 @@ def _records() -> list[bytes]:
     return [bytes(msgpack.packb(_record(index))) for index in range(CHUNK)]
 
 
+def entries(count: int = CHUNK) -> bytes:
+    """The first events of a chunk as Forward entries, one behind the other."""
+    stamp = b"\xd7\x00" + SECONDS.to_bytes(4, "big") + bytes(4)
+    return b"".join(b"\x92" + stamp + record for record in _records()[:count])
+
+
 def forward() -> Message:
     """A PackedForward chunk with a size and a chunk identifier, as Fluentd's own client sends it."""
-    stamp = b"\xd7\x00" + SECONDS.to_bytes(4, "big") + bytes(4)
-    entries = b"".join(b"\x92" + stamp + record for record in _records())
     chunk = (SLOT + SERIAL).decode()
-    body = bytes(msgpack.packb([TAG, entries, {"size": CHUNK, "chunk": chunk}]))
+    body = bytes(msgpack.packb([TAG, entries(), {"size": CHUNK, "chunk": chunk}]))
     return Message("forward", body, bytes(msgpack.packb({"ack": chunk})))
 
 

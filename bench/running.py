@@ -17,11 +17,15 @@ __all__ = ["Contestant", "Running"]
 
 @dataclass
 class Running:
-    """A contestant that is ready; ``meter`` is its consumer's count, where it has one."""
+    """A contestant that is ready; ``meter`` is its consumer's count, where it has one.
+
+    ``ready_after`` is how many seconds it took to start, where that is measured.
+    """
 
     port: int
     processes: list[Process]
     meter: Meter | None = None
+    ready_after: float = 0.0
 
     def wait(self, events: int, timeout: float) -> None:
         """Wait until its consumer has handled so many events.

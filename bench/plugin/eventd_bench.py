@@ -1,4 +1,4 @@
-"""The handler of the benchmarks: reads one field of each event and counts."""
+"""The handlers of the benchmarks: read one field of each event and count."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from pathlib import Path
 
 import msgspec
 
+import eventd
 from bench.meter import Meter
 from eventd import Batch, Handler
+
+KEYS = [f"sensor-{number}" for number in range(100)]
 
 
 class Count(Handler):
@@ -33,3 +36,17 @@ class Count(Handler):
         for event in batch.events:
             total += event.data["n"]
         self._meter.add(len(batch), total)
+
+
+class Stateful(Count):
+    """The same, and keeps how often each of 100 keys came."""
+
+    def __init__(self, config: Count.Config, state: eventd.State) -> None:
+        super().__init__(config)
+        self._state = state
+
+    def handle(self, batch: Batch) -> None:
+        """One update of the state an event."""
+        for event in batch.events:
+            self._state.add(KEYS[event.data["n"] % len(KEYS)])
+        super().handle(batch)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import sqlite3
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from bench import payload
 from bench.build import build
 from bench.cases import Aim, Case, Column, Row, run_case
 from bench.contestants import Ceiling
+from bench.filling import Filled
 from bench.generator import Generator
 from bench.machine import processors
 from bench.meter import Meter
@@ -87,6 +91,15 @@ def test_the_meter_is_read_where_it_is_not_written(tmp_path: Path) -> None:
     reading = reader.read()
     assert (reading.events, reading.total, reading.ready) == (7, 77, 1)
     assert reading.last > 0
+
+
+def test_a_large_journal_is_written_once_and_copied(tmp_path: Path) -> None:
+    filled = Filled(tmp_path, 12_300)
+    filled.fill(Console(quiet=True))
+    filled.copy(tmp_path / "state")
+    with contextlib.closing(sqlite3.connect(tmp_path / "state" / "journal.sqlite")) as journal:
+        assert journal.execute("SELECT min(first), sum(count) FROM blocks").fetchone() == (0, 12_300)
+        assert journal.execute("SELECT consumer, offset FROM cursors").fetchall() == [("handler:bench", 12_300)]
 
 
 def test_a_contestant_that_fails_does_not_stop_the_others(generator: Generator, tmp_path: Path) -> None:
