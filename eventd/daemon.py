@@ -24,7 +24,7 @@ from eventd.dispatch.follow import follow
 from eventd.doors import Doors
 from eventd.errors import ConfigurationError, EventdError, Fault
 from eventd.event import Draft
-from eventd.formats.blocks import merge
+from eventd.formats.blocks import merge, split
 from eventd.ingest import Done, Ingest
 from eventd.journal import Committed, Journal, JournalOptions, Unit
 from eventd.listen.api import Answers, build_routes
@@ -191,7 +191,7 @@ class Daemon:
             else:
                 done(outcome.first, None)
 
-        self.journal.submit(Unit(drafts=merge(drafts)), committed)
+        self.journal.submit(Unit(drafts=[part for draft in merge(drafts) for part in split(draft)]), committed)
 
     def _submit_source(self, draft: Draft, done: Done) -> None:
         self.books.receive(SOURCES, draft.count)

@@ -24,7 +24,7 @@ from eventd.formats.forward_entries import array_header
 from eventd.formats.payloads import Fill, distinct
 from eventd.formats.rules import Schemas
 
-__all__ = ["MERGED_BYTES", "decode", "draft_of", "merge"]
+__all__ = ["MERGED_BYTES", "decode", "draft_of", "merge", "split"]
 
 #: Bodies are joined up to this size: a reader that wants one event reads a whole block.
 MERGED_BYTES = 1 << 20
@@ -40,6 +40,8 @@ class _Lean(msgspec.Struct, gc=False):
 
 
 _JSON = msgspec.json.Decoder(list[_Lean]).decode, msgspec.json.Decoder(list[dict[str, Any]]).decode
+_JSON_RAWS = msgspec.json.Decoder(list[msgspec.Raw]).decode
+_MSGPACK_RAWS = msgspec.msgpack.Decoder(list[msgspec.Raw]).decode
 _MSGPACK = msgspec.msgpack.Decoder(list[_Lean]).decode, msgspec.msgpack.Decoder(list[dict[str, Any]]).decode
 
 #: Members that are no attributes.
@@ -115,6 +117,21 @@ def merge(drafts: Sequence[Draft], limit: int = MERGED_BYTES) -> list[Draft]:
     if alike:
         merged.append(_join(alike))
     return merged
+
+
+def split(draft: Draft, limit: int = MERGED_BYTES) -> list[Draft]:
+    """Cut a large draft between events into parts of about ``limit`` bytes: a reader decodes a block at once."""
+    if len(draft.body) < 2 * limit or draft.count < 2:
+        return [draft]
+    json = draft.encoding is Encoding.JSON
+    if json:
+        raws = _JSON_RAWS(b"[%b]" % draft.body)
+    else:
+        raws = _MSGPACK_RAWS(array_header(draft.count) + draft.body)
+    step = max(1, draft.count * limit // len(draft.body))
+    parts = [raws[begin : begin + step] for begin in range(0, len(raws), step)]
+    separator = b"," if json else b""
+    return [Draft(draft.encoding, len(part), draft.types, separator.join(part), draft.origin) for part in parts]
 
 
 def _events(leans: list[_Lean], origin: _Attributes, first: int, types: Types, *, json: bool) -> list[Event]:

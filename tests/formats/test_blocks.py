@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from eventd.errors import InvalidEvent
 from eventd.event import UNSET, Block, Draft, Encoding, Event
 from eventd.formats import json_events
-from eventd.formats.blocks import decode, draft_of, merge
+from eventd.formats.blocks import decode, draft_of, merge, split
 from eventd.formats.payloads import Fill
 from tests.support.cloudevents import attributes, json_data, raw
 
@@ -168,3 +168,30 @@ def test_joining_changes_no_event(events: list[Any], limit: int):
     made = [Event(data=data, **found) for found, data in events]
     drafts = [json_events.read_event(json_events.write(event), {}) for event in made]
     assert [event for draft in merge(drafts, limit) for event in decode(block(draft))] == made
+
+
+@pytest.mark.parametrize("encoding", list(Encoding))
+@given(sizes=st.lists(st.integers(0, 200), min_size=1, max_size=30), limit=st.integers(1, 600))
+def test_a_draft_that_is_split_has_the_same_events(encoding: Encoding, sizes: list[int], limit: int) -> None:
+    records = [{"n": number, "x": "é" * size} for number, size in enumerate(sizes)]
+    event = {"specversion": "1.0", "source": "/s", "type": "a"}
+    written = {
+        Encoding.JSON: b",".join(
+            msgspec.json.encode({**event, "id": str(n), "data": data}) for n, data in enumerate(records)
+        ),
+        Encoding.MSGPACK: b"".join(
+            msgspec.msgpack.encode({**event, "id": str(n), "data": data}) for n, data in enumerate(records)
+        ),
+        Encoding.FORWARD: b"".join(msgspec.msgpack.encode([1_700_000_000, data]) for data in records),
+    }
+    whole = Draft(encoding, len(sizes), ("a",), written[encoding], "//here")
+
+    parts = split(whole, limit)
+
+    found, first = [], 0
+    for part in parts:
+        assert (part.encoding, part.types, part.origin) == (encoding, ("a",), "//here")
+        found += [event.data for event in decode(Block(first, part.count, encoding, ("a",), 0, part.body, "//here"))]
+        first += part.count
+    assert found == records
+    assert len(parts) > 1 or len(whole.body) < 2 * limit or len(sizes) < 2
