@@ -12,8 +12,8 @@ from eventd.routing import Patterns, valid_pattern
 
 __all__ = ["follow", "place"]
 
-#: Seconds without a new event after which the reader is shown that the line still holds.
-HEARTBEAT = 5.0
+#: Seconds without a new event after which the reader is shown that the line still holds; a stop waits as long.
+HEARTBEAT = 1.0
 
 
 def place(journal: Journal, start: str) -> int:
