@@ -27,6 +27,7 @@ ROOMS = {
     "protocol": {"formats", "event", "errors"},
     "journal": {"event", "green", "errors"},
     "ingest": {"event", "errors"},
+    "duplicates": {"formats", "event", "errors"},
     # What a webhook gets and gives is a message of the protocol.
     "plugin": {"protocol", "routing", "config", "event", "errors"},
     "listen": {"protocol", "formats", "green", "systemd", "event", "errors"},
@@ -36,7 +37,7 @@ ROOMS = {
     "doors": {"listen", "protocol", "formats", "green", "systemd", "config", "event", "errors"},
     "report": {"doors", "observe", "dispatch", "plugin", "ingest", "journal", "green", "config", "event", "errors"},
     "daemon": {
-        "report", "doors", "observe", "dispatch", "plugin", "listen", "ingest", "journal", "protocol", "formats",
+        "report", "doors", "observe", "dispatch", "plugin", "listen", "ingest", "duplicates", "journal", "protocol", "formats",
         "green", "systemd", "process", "routing", "config", "event", "errors",
     },
     "cli": {"config", "plugin", "errors"},

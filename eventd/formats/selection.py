@@ -1,0 +1,78 @@
+"""Looks into drafts and blocks event by event: who each one is, and a draft of some of them.
+
+Only where somebody asks for it (duplicates, volatile types): the usual way never takes
+a draft apart again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+from msgspec import Raw
+
+from eventd.event import Block, Draft, Encoding
+from eventd.formats.forward_entries import array_header
+from eventd.formats.payloads import distinct
+
+__all__ = ["KEY_SIZE", "keys", "select", "types"]
+
+#: Bytes of a key: two different events have the same one with a chance of 2 to the minus 128.
+KEY_SIZE = 16
+
+
+class _Head(msgspec.Struct, gc=False):
+    """What says which event it is, and of which type."""
+
+    id: str
+    source: str
+    type: str
+
+
+_HEADS: dict[Encoding, Any] = {
+    Encoding.JSON: msgspec.json.Decoder(list[_Head]).decode,
+    Encoding.MSGPACK: msgspec.msgpack.Decoder(list[_Head]).decode,
+}
+_PARTS: dict[Encoding, Any] = {
+    Encoding.JSON: msgspec.json.Decoder(list[Raw]).decode,
+    Encoding.MSGPACK: msgspec.msgpack.Decoder(list[Raw]).decode,
+}
+
+
+def keys(events: Draft | Block) -> list[bytes]:
+    """One key an event, the same for all events with its ``source`` and ``id`` (CloudEvents 1.0.2, section 3.1.1).
+
+    None at all for Forward entries, which carry no id of their own.
+    """
+    if events.encoding is Encoding.FORWARD:
+        return []
+    return [_key(head.source, head.id) for head in _HEADS[events.encoding](_array(events))]
+
+
+def types(draft: Draft) -> list[str]:
+    """The type of each event."""
+    if draft.encoding is Encoding.FORWARD:
+        return [draft.types[0]] * draft.count
+    return [head.type for head in _HEADS[draft.encoding](_array(draft))]
+
+
+def select(draft: Draft, indices: Sequence[int]) -> Draft:
+    """A draft of the events at ``indices``, as they are written; not for Forward entries."""
+    parts = _PARTS[draft.encoding](_array(draft))
+    separator = b"," if draft.encoding is Encoding.JSON else b""
+    found = types(draft)
+    body = separator.join([bytes(parts[index]) for index in indices])
+    return Draft(draft.encoding, len(indices), distinct([found[index] for index in indices]), body, draft.origin)
+
+
+def _array(events: Draft | Block) -> bytes:
+    if events.encoding is Encoding.JSON:
+        return b"[%b]" % events.body
+    return array_header(events.count) + events.body
+
+
+def _key(source: str, id: str) -> bytes:
+    # A length in front: no two pairs of source and id make the same text.
+    return blake2b(f"{len(source)}:{source}{id}".encode(errors="surrogatepass"), digest_size=KEY_SIZE).digest()
