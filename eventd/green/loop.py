@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 #: Descriptors taken from one poll. When a poll gives fewer, everything that was ready is known.
 MOST_READY = 1024
 
-#: Seconds that the loop sleeps when it has no timer; nothing depends on it.
+#: Seconds that the loop sleeps at most; nothing depends on it, and a poll cannot wait for longer than some weeks.
 IDLE = 60.0
 
 
@@ -134,7 +134,7 @@ class Loop(EngineHub):
             return 0.0
         if not self.timers:
             return IDLE
-        return max(0.0, self.timers[0][0] - perf_counter())
+        return min(IDLE, max(0.0, self.timers[0][0] - perf_counter()))
 
     def _end_pass(self) -> None:
         now = perf_counter()

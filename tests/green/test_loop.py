@@ -147,3 +147,17 @@ def test_code_that_uses_eventlet_itself_still_runs():
     until(lambda: got == [b"x"])
     ours.close()
     theirs.close()
+
+
+def test_a_timer_that_is_farther_away_than_a_poll_can_wait_does_no_harm() -> None:
+    def main() -> None:
+        timer = green.hub().call_later(1e9, lambda: None)
+        thread = threading.Timer(0.01, bridge.post, (woken.set,))
+        thread.start()
+        woken.wait()
+        timer.cancel()
+
+    green.install()
+    bridge, woken = green.Bridge(), green.Signal()
+    green.run(main)
+    bridge.close()
