@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Reject,
         Retry,
         Source,
+        State,
         StateDirectory,
         Stop,
         Webhook,
@@ -41,6 +42,7 @@ __all__ = [
     "Retry",
     "Size",
     "Source",
+    "State",
     "StateDirectory",
     "Stop",
     "Webhook",
@@ -51,7 +53,7 @@ _HOMES = {
     "eventd.config.plugin_config": ("Duration", "Size"),
     "eventd.event": ("UNSET", "Batch", "Event"),
     "eventd.plugin.contract": (
-        "Emitter", "Handler", "Logger", "Reject", "Retry", "Source", "StateDirectory", "Stop", "Webhook",
+        "Emitter", "Handler", "Logger", "Reject", "Retry", "Source", "State", "StateDirectory", "Stop", "Webhook",
     ),
     "eventd.protocol.messages": ("Request", "Response"),
 }  # fmt: skip

@@ -12,7 +12,7 @@ registers them by entry point, in the groups ``eventd.event_types``,
 
 Constructors, and ``execute`` of an event type, get what their parameters' annotations
 name: ``Config`` (the class's own, from its section), ``Logger``, ``StateDirectory``,
-``Stop`` (sources), ``Emitter`` (handlers and event types), and any service.
+``Stop`` (sources), ``Emitter`` and ``State`` (handlers and event types), and any service.
 
 This file holds no behaviour. How plugins are found is in ``registry``, how they are
 built in ``inject``, how they are run in ``eventd.dispatch``.
@@ -40,6 +40,7 @@ __all__ = [
     "Response",
     "Retry",
     "Source",
+    "State",
     "StateDirectory",
     "Stop",
     "Webhook",
@@ -67,6 +68,44 @@ class Emitter(Protocol):
 
     def emit(self, *events: Event) -> None:
         """Emit events that are built already, all of them or none."""
+
+
+class State(Protocol):
+    """What a handler or event type keeps: values by key, durable with what it handled.
+
+    Keys are text, values what msgpack can write: what is read is a copy, a tuple comes
+    back as a list. Writes are seen at once, and become durable together with the place
+    up to which events are handled: all of it or nothing. What a failed attempt wrote is
+    taken back. Writing works during calls of ``handle`` and ``execute`` only.
+    """
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of ``key``, or ``default`` where there is none."""
+
+    def set(self, key: str, value: Any) -> None:
+        """Keep ``value`` under ``key``. A value that msgpack cannot write raises ``TypeError``."""
+
+    def delete(self, key: str) -> None:
+        """Keep nothing under ``key``, whether there was something or not."""
+
+    def add(self, key: str, number: Any = 1) -> Any:
+        """Add ``number`` to the value of ``key``, which counts as 0 where there is none; returns the sum."""
+
+    def range(
+        self, prefix: str = "", *, start: str | None = None, end: str | None = None, limit: int = 1000
+    ) -> list[tuple[str, Any]]:
+        """Keys with their values in order: those that begin with ``prefix``, from ``start`` on, below ``end``."""
+
+    def count(self, prefix: str = "") -> int:
+        """How many keys begin with ``prefix``."""
+
+    def __getitem__(self, key: str) -> Any: ...
+
+    def __setitem__(self, key: str, value: Any) -> None: ...
+
+    def __delitem__(self, key: str) -> None: ...
+
+    def __contains__(self, key: str) -> bool: ...
 
 
 class Stop(Protocol):

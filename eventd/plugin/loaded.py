@@ -16,7 +16,7 @@ from eventd.config.options import PluginOptions
 from eventd.config.plugin_config import NoConfig, plugin_config
 from eventd.errors import PluginError
 from eventd.event import Event
-from eventd.plugin.contract import Emitter, Handler, Logger, Source, StateDirectory, Stop, Webhook
+from eventd.plugin.contract import Emitter, Handler, Logger, Source, State, StateDirectory, Stop, Webhook
 from eventd.plugin.inject import Injector, name_of
 from eventd.routing import valid_pattern
 
@@ -27,8 +27,8 @@ _RUNS = ("green", "thread")
 
 #: What a plugin of each kind can have injected beside its ``Config`` and services.
 OFFERS: dict[str, tuple[Any, ...]] = {
-    "event_type": (Logger, StateDirectory, Emitter),
-    "handler": (Logger, StateDirectory, Emitter),
+    "event_type": (Logger, StateDirectory, Emitter, State),
+    "handler": (Logger, StateDirectory, Emitter, State),
     "source": (Logger, StateDirectory, Stop),
     "webhook": (Logger, StateDirectory),
     "service": (Logger, StateDirectory),

@@ -1,0 +1,211 @@
+"""What a handler keeps: its ``State``, between the plugin and the journal.
+
+    get ──► cache ──► changes (of this unit, then of those in flight) ──► journal
+    set ──► changes ──► take() ──► a unit ──► committed()
+
+Writes are seen at once and become durable with the unit that they are taken into; what a
+failed attempt wrote is taken back by ``rewind``. Values are packed where they are set, so
+that nobody changes what is kept by changing what was read.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection
+from typing import Any, Protocol
+
+import msgspec
+
+from eventd.dispatch.cache import ABSENT, Absent, Cache, Changes
+
+__all__ = ["StateView", "Store"]
+
+#: Bytes of what was read and written that are kept in memory for one consumer: half of it new, half of it old.
+CACHE_BYTES = 16 << 20
+#: Seconds to wait for a call that was given up to come out of a write.
+PATIENCE = 0.05
+
+_pack = msgspec.msgpack.Encoder().encode
+_unpack = msgspec.msgpack.Decoder().decode
+
+
+class Store(Protocol):
+    """What is committed of one consumer's state; called from where the plugin runs."""
+
+    def get(self, key: str) -> bytes | None:
+        """The packed value."""
+
+    def range(
+        self, prefix: str = "", *, start: str | None = None, end: str | None = None, limit: int = 1000
+    ) -> list[tuple[str, bytes]]:
+        """Keys that begin with ``prefix``, from ``start`` on and below ``end``, in order, with their packed values."""
+
+    def count(self, prefix: str = "", *, besides: Collection[str] = ()) -> int:
+        """How many keys begin with ``prefix``, those of ``besides`` not counted."""
+
+
+class StateView:
+    """A ``State``, and what the consumer does with it.
+
+    Reading works at any time, writing between ``open`` and ``close`` only.
+    """
+
+    def __init__(self, store: Store, cache_bytes: int = CACHE_BYTES) -> None:
+        self._store = store
+        self._cache = Cache(cache_bytes)
+        self._changes: Changes = {}
+        self._undo: list[tuple[str, bytes | Absent | None]] = []
+        #: Oldest first. Replaced and never changed: the plugin may look from a thread of its own.
+        self._flying: tuple[Changes, ...] = ()
+        #: One thread may enter it twice, so that the hub is never held up by itself.
+        self._lock = threading.RLock()
+        self._open = False
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """The value of ``key``."""
+        packed = self._cache.get(key)
+        if packed is ABSENT:
+            packed = self._find(key)
+        return default if packed is None else _unpack(packed)
+
+    def set(self, key: str, value: Any) -> None:
+        """Keep ``value`` under ``key``."""
+        packed = _pack(value)
+        with self._lock:
+            self._write(key, packed)
+
+    def delete(self, key: str) -> None:
+        """Keep nothing under ``key``."""
+        with self._lock:
+            self._write(key, None)
+
+    def add(self, key: str, number: Any = 1) -> Any:
+        """Add to the number under ``key``, which is 0 where there is none; the sum."""
+        with self._lock:
+            result = self.get(key, 0) + number
+            self._write(key, _pack(result))
+        return result
+
+    def range(
+        self, prefix: str = "", *, start: str | None = None, end: str | None = None, limit: int = 1000
+    ) -> list[tuple[str, Any]]:
+        """Keys and values in order of the keys."""
+        own = self._own(prefix, start, end)
+        gone = sum([value is None for value in own.values()])
+        found: Changes = dict(self._store.range(prefix, start=start, end=end, limit=limit + gone))
+        found.update(own)
+        kept = sorted([(key, value) for key, value in found.items() if value is not None])
+        return [(key, _unpack(value)) for key, value in kept[:limit]]
+
+    def count(self, prefix: str = "") -> int:
+        """How many keys begin with ``prefix``."""
+        own = self._own(prefix)
+        return self._store.count(prefix, besides=own.keys()) + sum([value is not None for value in own.values()])
+
+    def __getitem__(self, key: str) -> Any:
+        value = self.get(key, ABSENT)
+        if value is ABSENT:
+            raise KeyError(key)
+        return value
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.set(key, value)
+
+    def __delitem__(self, key: str) -> None:
+        self.delete(key)
+
+    def __contains__(self, key: str) -> bool:
+        return self.get(key, ABSENT) is not ABSENT
+
+    def open(self) -> None:
+        """A call of the plugin begins: it may write."""
+        self._undo = []
+        self._open = True
+
+    def close(self) -> None:
+        """The call is over."""
+        with self._lock:
+            self._open = False
+            self._undo = []
+
+    def mark(self) -> int:
+        """A place to rewind to."""
+        return len(self._undo)
+
+    def rewind(self, mark: int = 0) -> None:
+        """Take back what was written since ``mark``."""
+        with self._lock:
+            for key, before in reversed(self._undo[mark:]):
+                self._cache.drop(key)
+                if before is ABSENT:
+                    del self._changes[key]
+                else:
+                    self._changes[key] = before
+            del self._undo[mark:]
+
+    def take(self) -> Changes:
+        """What was written since the last time, for a unit; it is in flight until ``committed``."""
+        changes, self._changes = self._changes, {}
+        if changes:
+            self._flying = (*self._flying, changes)
+        return changes
+
+    def committed(self) -> None:
+        """The oldest of what was taken is in the journal."""
+        self._flying = self._flying[1:]
+
+    def forget(self) -> None:
+        """Go back to what is committed: nothing that is in flight will be."""
+        self._changes = {}
+        self._flying = ()
+        self._cache.clear()
+
+    def wrote(self) -> bool:
+        """Whether there is something to take."""
+        return bool(self._changes)
+
+    def successor(self) -> StateView:
+        """Another view, which goes on in the place of this one; a call that still has this one does no more harm."""
+        self._open = False
+        # It may hang while it reads; then it is beyond its last write.
+        held = self._lock.acquire(timeout=PATIENCE)
+        other = StateView(self._store)
+        other._changes, self._changes = self._changes, {}
+        other._flying, self._flying = self._flying, ()
+        if held:
+            self._lock.release()
+        return other
+
+    def _write(self, key: str, packed: bytes | None) -> None:
+        if not self._open:
+            raise RuntimeError("the state was written outside of a call of the handler that it is of")
+        if type(key) is not str or not key.isascii():
+            # What is no text cannot be kept, and is to fail here.
+            str.encode(key)
+        changes = self._changes
+        self._undo.append((key, changes.get(key, ABSENT)))
+        changes[key] = packed
+        self._cache.put(key, packed)
+
+    def _find(self, key: str) -> bytes | None:
+        """What is not in the cache."""
+        with self._lock:
+            for changes in (self._changes, *reversed(self._flying)):
+                if key in changes:
+                    packed = changes[key]
+                    break
+            else:
+                packed = self._store.get(key)
+            self._cache.put(key, packed)
+        return packed
+
+    def _own(self, prefix: str, start: str | None = None, end: str | None = None) -> Changes:
+        """What is not committed yet, as far as it is known, of the keys that ``range`` would give."""
+        own: Changes = {}
+        for changes in (*self._flying, self._changes):
+            own.update(changes)
+        return {
+            key: value
+            for key, value in own.items()
+            if key.startswith(prefix) and (start is None or key >= start) and (end is None or key < end)
+        }
