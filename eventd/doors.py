@@ -78,9 +78,10 @@ class Doors:
             listener.stop()
 
     def pressure(self, pressed: bool) -> None:
-        """Stop reading at every door, or go on."""
+        """Stop reading at every door but the administration's, or go on: who asks why must have an answer."""
         for listener in self.listeners:
-            listener.door.pressure(pressed)
+            if listener.door.name != CONTROL:
+                listener.door.pressure(pressed)
 
     @property
     def addresses(self) -> list[str]:
