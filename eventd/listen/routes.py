@@ -45,7 +45,7 @@ class Routes:
         self._routes: dict[str, dict[str, tuple[Route, bool]]] = {}
 
     def add(self, method: str, path: str, route: Route, *, admin: bool = False) -> None:
-        """Let ``route`` answer ``method`` on ``path``.
+        """Let ``route`` answer ``method`` on ``path``; a last part ``*`` stands for any that has no route of its own.
 
         :raises ValueError: when something answers there already.
         """
@@ -60,7 +60,8 @@ class Routes:
         :raises NotFound: for an unknown path. :raises MethodNotAllowed: for a known one with other methods.
         :raises NotAllowed: for an admin route on a listener that is not trusted.
         """
-        methods = self._routes.get(request.path)
+        parent = request.path.rpartition("/")[0]
+        methods = self._routes.get(request.path) or self._routes.get(f"{parent}/*")
         if methods is None:
             raise NotFound(f"there is nothing at {request.path[:200]!r}", hint="events go to POST /events")
         method = "GET" if request.method == "HEAD" else request.method

@@ -38,6 +38,19 @@ def test_two_cannot_answer_the_same(routes: Routes) -> None:
         routes.add("GET", "/open", ok)
 
 
+def test_a_star_stands_for_any_last_part_that_has_no_route_of_its_own(routes: Routes) -> None:
+    def special(request: Request, door: Door) -> Response:
+        return Response(200)
+
+    routes.add("GET", "/letters/*", ok)
+    routes.add("GET", "/letters/new", special)
+    assert routes.find(ask("GET", "/letters/7"), admin=False) is ok
+    assert routes.find(ask("GET", "/letters/new"), admin=False) is special
+    for path in ("/letters", "/letters/7/more"):
+        with pytest.raises(NotFound):
+            routes.find(ask("GET", path), admin=False)
+
+
 def test_an_unknown_path_is_not_found_and_told_in_short(routes: Routes) -> None:
     with pytest.raises(NotFound) as raised:
         routes.find(ask("GET", "/" + "x" * 10_000), admin=True)
