@@ -21,6 +21,7 @@ ANSWER_WITHIN = 30.0
 #: As much as a chunk of many lines has, so that few calls bring them.
 _READ = 65536
 _GOOD = range(200, 300)
+_JSON = {"Content-Type": "application/json"}
 
 Query = Sequence[tuple[str, str]]
 
@@ -50,11 +51,15 @@ class DaemonConnection:
         :raises Unreachable: when no daemon answers. :raises Refused: when it says no.
         """
         with self._ask("GET", path, query) as response:
-            body = response.read()
-        try:
-            return json.loads(body)
-        except ValueError as error:
-            raise Unreachable(f"{self._path} answers with something else than JSON: is it eventd's?") from error
+            return self._document(response.read())
+
+    def tell(self, path: str, document: Any) -> Any:
+        """Have the daemon do something: a JSON document goes to ``path``, and one comes back.
+
+        :raises Unreachable: when no daemon answers. :raises Refused: when it says no.
+        """
+        with self._ask("POST", path, (), json.dumps(document).encode(), _JSON) as response:
+            return self._document(response.read())
 
     def post(self, path: str, body: bytes, content_type: str) -> None:
         """Send a body; return when the daemon has taken it.
@@ -71,6 +76,20 @@ class DaemonConnection:
         """
         with self._ask("GET", path, query, endless=True) as response:
             yield from _lines(response)
+
+    def progress(self, path: str, document: Any) -> Iterator[dict[str, Any]]:
+        """Have the daemon do something long: a JSON document goes to ``path``, and one a line tells how far it is.
+
+        :raises Unreachable: when no daemon answers, or it breaks off. :raises Refused: when it says no.
+        """
+        with self._ask("POST", path, (), json.dumps(document).encode(), _JSON, endless=True) as response:
+            yield from map(self._document, _lines(response))
+
+    def _document(self, body: bytes) -> Any:
+        try:
+            return json.loads(body)
+        except ValueError as error:
+            raise Unreachable(f"{self._path} answers with something else than JSON: is it eventd's?") from error
 
     @contextmanager
     def _ask(

@@ -25,6 +25,21 @@ def test_lines(daemon: Any) -> None:
     assert list(DaemonConnection(str(daemon.run_dir)).lines("/x")) == [b"one\n", b"two\n", b"three\n"]
 
 
+def test_tell(daemon: Any) -> None:
+    daemon.answer("/x", {"done": 3})
+
+    assert DaemonConnection(str(daemon.run_dir)).tell("/x", {"ids": [1]}) == {"done": 3}
+    call = daemon.calls[0]
+    assert (call.method, call.body, call.headers["Content-Type"]) == ("POST", b'{"ids": [1]}', "application/json")
+
+
+def test_progress(daemon: Any) -> None:
+    daemon.answers["/x"] = (200, [b'{"done": 1}\n\n{"do', b'ne": 2}\n'])
+
+    assert list(DaemonConnection(str(daemon.run_dir)).progress("/x", {})) == [{"done": 1}, {"done": 2}]
+    assert daemon.calls[0].method == "POST"
+
+
 def test_lines_of_one_that_breaks_off(daemon: Any) -> None:
     daemon.answers["/x"] = (200, [b"one\n"])
     daemon.breaks_off = True
