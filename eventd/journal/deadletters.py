@@ -1,4 +1,4 @@
-"""Dead letters as rows: written with the unit that gives an event up, read by whoever lists them."""
+"""Dead letters as rows: written with the unit that gives an event up, read and dropped by whoever looks after them."""
 
 from __future__ import annotations
 
@@ -10,12 +10,43 @@ import msgspec
 from .schema import BURY
 from .unit import DeadLetter
 
-__all__ = ["bury", "count", "list_letters", "remove"]
+__all__ = ["Letters", "bury", "count", "list_ids", "list_letters", "oldest", "remove"]
 
 COLUMNS = "consumer, offset, event, attempts, first_time, last_time, reason, traceback, id, type"
 
 #: Of a row, what comes as bytes from the connections that read, and is text.
 EVENT = 2
+
+
+class Letters(msgspec.Struct, frozen=True, kw_only=True):
+    """Which dead letters are meant; by default all of them, as many as ``limit``.
+
+    ``after`` is an id, ``since`` and ``before`` are moments of the last attempt in nanoseconds since 1970 UTC.
+    """
+
+    ids: Sequence[int] | None = None
+    consumer: str | None = None
+    type: str | None = None
+    after: int = 0
+    since: int | None = None
+    before: int | None = None
+    limit: int = 100
+
+    def where(self) -> tuple[str, list[int | str]]:
+        """The condition in SQL, and its values."""
+        values: list[int | str] = [self.after]
+        condition = "id > ?"
+        if self.ids is not None:
+            condition += f" AND id IN ({', '.join('?' * len(self.ids))})"
+            values += self.ids
+        for column, value in (
+            ("consumer =", self.consumer), ("type =", self.type),
+            ("last_time >=", self.since), ("last_time <", self.before),
+        ):  # fmt: skip
+            if value is not None:
+                condition += f" AND {column} ?"
+                values.append(value)
+        return condition, values
 
 
 class _Typed(msgspec.Struct):
@@ -64,15 +95,26 @@ def count(connection: sqlite3.Connection) -> dict[str, int]:
     return dict(connection.execute("SELECT consumer, count(*) FROM dead_letters GROUP BY consumer"))
 
 
-def list_letters(
-    connection: sqlite3.Connection, consumer: str | None = None, after: int = 0, limit: int = 100
-) -> list[DeadLetter]:
-    """The dead letters with an ``id`` above ``after``, oldest first; those of one consumer, or all."""
+def list_letters(connection: sqlite3.Connection, chosen: Letters) -> list[DeadLetter]:
+    """Dead letters, in the order of their ids."""
+    where, values = chosen.where()
     rows = connection.execute(
-        f"SELECT {COLUMNS} FROM dead_letters WHERE id > ? AND ? IN (consumer, '') ORDER BY id LIMIT ?",
-        (after, consumer or "", limit),
+        f"SELECT {COLUMNS} FROM dead_letters WHERE {where} ORDER BY id LIMIT ?", (*values, chosen.limit)
     )
     return [_letter(row) for row in rows]
+
+
+def list_ids(connection: sqlite3.Connection, chosen: Letters) -> list[int]:
+    """The ids of what ``list_letters`` gives."""
+    where, values = chosen.where()
+    rows = connection.execute(f"SELECT id FROM dead_letters WHERE {where} ORDER BY id LIMIT ?", (*values, chosen.limit))
+    return [row[0] for row in rows]
+
+
+def oldest(connection: sqlite3.Connection, before: int, surplus: int, limit: int) -> list[int]:
+    """The ids of up to ``limit`` letters with the oldest last attempts: those before ``before``, ``surplus`` anyway."""
+    rows = connection.execute("SELECT id, last_time FROM dead_letters ORDER BY last_time, id LIMIT ?", (limit,))
+    return [row[0] for index, row in enumerate(rows) if index < surplus or row[1] < before]
 
 
 def _letter(row: tuple[object, ...]) -> DeadLetter:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from . import deadletters
-from .schema import COUNT, DELETE_STATE, RECORD, SET_STATE
+from . import deadletters, recent
+from .schema import COUNT, DELETE_STATE, MOVE, SET_STATE
 from .unit import STAYS, ConsumerRecord, DeadLetter, Move, Ranges, Unit
 
 __all__ = ["RECORDS", "Changes", "Ledger", "record_of", "row_of"]
@@ -37,9 +37,13 @@ def record_of(row: tuple[object, ...]) -> tuple[str, ConsumerRecord]:
 
 
 class Ledger:
-    """What is durable, as of the last commit."""
+    """What is durable, as of the last commit.
 
-    def __init__(self) -> None:
+    :param slot: the width of a slot of recent ids, in nanoseconds; 0 where none are kept.
+    """
+
+    def __init__(self, slot: int = 0) -> None:
+        self.slot = slot
         self.consumers: dict[str, ConsumerRecord] = {}
         #: The offsets of all records, for retention.
         self.cursors: dict[str, int] = {}
@@ -79,7 +83,7 @@ class Ledger:
 class Changes:
     """What one commit makes of the numbers, and of the consumers' state."""
 
-    __slots__ = ("_ledger", "_letters", "_raised", "_state", "books", "consumers", "dead", "gone")
+    __slots__ = ("_ledger", "_letters", "_raised", "_state", "books", "consumers", "dead", "gone", "recent")
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -93,6 +97,13 @@ class Changes:
         self.dead: dict[str, int] | None = None
         #: Consumers that are forgotten.
         self.gone: list[str] = []
+        #: Ids that are remembered: slot, id, offset.
+        self.recent: list[tuple[int, bytes, int]] = []
+
+    @property
+    def rows(self) -> int:
+        """How many rows of state and of recent ids are written."""
+        return len(self._state) + len(self.recent)
 
     def admit(self, unit: Unit) -> bool:
         """Stage a unit's changes; false, and nothing staged, where it does not follow what is durable."""
@@ -131,10 +142,16 @@ class Changes:
         """Stage a counter's growth."""
         self.books[name] = self.books.get(name, self._ledger.books.get(name, 0)) + count
 
+    def remember(self, unit: Unit, first: int, received: int) -> None:
+        """Stage the ids of a unit's events, the first of which has the offset ``first``."""
+        if self._ledger.slot:
+            slot = received - received % self._ledger.slot
+            self.recent += [(slot, known, first + index) for known, index in unit.recent]
+
     def write(self, connection: sqlite3.Connection) -> None:
         """Write what is staged within the transaction that is open."""
         if self.consumers:
-            connection.executemany(RECORD, [row_of(name, record) for name, record in self.consumers.items()])
+            connection.executemany(MOVE, [row_of(name, record) for name, record in self.consumers.items()])
         if self._letters or self._raised:
             self.dead = dict(self._ledger.dead)
             deadletters.bury(connection, self._letters, self.dead)
@@ -143,6 +160,8 @@ class Changes:
             self._write_state(connection)
         if self.books:
             connection.executemany(COUNT, self.books.items())
+        if self.recent:
+            recent.remember(connection, self.recent)
 
     def drop(self, connection: sqlite3.Connection, ids: Iterable[int]) -> int:
         """Drop dead letters within the transaction that is open; each is counted for its consumer."""
@@ -151,6 +170,18 @@ class Changes:
         for consumer, number in removed.items():
             self.count(f"dead_dropped:{consumer}", number)
         return sum(removed.values())
+
+    def forget(self, connection: sqlite3.Connection, consumer: str, limit: int) -> bool:
+        """Delete up to ``limit`` values of a consumer's state, then its record; whether all of it is gone."""
+        deleted = connection.execute(
+            "DELETE FROM state WHERE (consumer, key) IN (SELECT consumer, key FROM state WHERE consumer = ? LIMIT ?)",
+            (consumer, limit),
+        ).rowcount
+        if deleted == limit:
+            return False
+        connection.execute("DELETE FROM cursors WHERE consumer = ?", (consumer,))
+        self.gone.append(consumer)
+        return True
 
     def _follows(self, consumer: str, offset: int, move: Move | None) -> bool:
         record = self._record(consumer)

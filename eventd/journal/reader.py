@@ -9,14 +9,16 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from .connection import unavailable
-from .deadletters import list_letters
 from .ledger import RECORDS, record_of
 from .search import OVERHEAD, Scan, Search
-from .unit import ConsumerRecord, DeadLetter
+from .unit import ConsumerRecord
 
 __all__ = ["Reader"]
+
+T = TypeVar("T")
 
 NEWEST = "SELECT first, length(body) FROM blocks ORDER BY first DESC"
 NEXT = "SELECT first, count, received FROM blocks WHERE first >= ? AND first < ? ORDER BY first LIMIT 1"
@@ -34,6 +36,11 @@ class Reader:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+    def ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """What ``question`` returns for the connection; errors as for ``scan``, but for damage, too."""
+        with self._asking() as connection:
+            return question(connection)
 
     def scan(self, offset: int, end: int, limit: int) -> Scan:
         """Blocks from the one that holds ``offset`` on, below ``end``, about ``limit`` bytes and at least one.
@@ -82,11 +89,6 @@ class Reader:
     def cursors(self) -> dict[str, int]:
         """By consumer, the first offset that it has not settled."""
         return {name: record.offset for name, record in self.consumers().items()}
-
-    def dead_letters(self, consumer: str | None, after: int, limit: int) -> list[DeadLetter]:
-        """See ``deadletters.list_letters``."""
-        with self._asking() as connection:
-            return list_letters(connection, consumer, after, limit)
 
     @contextlib.contextmanager
     def _asking(self) -> Iterator[sqlite3.Connection]:

@@ -19,7 +19,6 @@ __all__ = [
     "COUNT",
     "DELETE_STATE",
     "MOVE",
-    "RECORD",
     "REMEMBER",
     "SET_STATE",
     "VERSION",
@@ -114,8 +113,7 @@ CREATE TABLE recent (
 }
 
 APPEND = "INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
-MOVE = "INSERT OR REPLACE INTO cursors (consumer, offset, since) VALUES (?1, ?2, ?2)"
-RECORD = "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?, ?, ?)"
+MOVE = "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?, ?, ?)"
 #: An event that was given up before and is given up again has one dead letter, the newer.
 BURY = """
 INSERT INTO dead_letters (consumer, offset, event, attempts, first_time, last_time, reason, traceback, type)

@@ -10,24 +10,27 @@ neither the hub nor who waits: ``post`` brings each outcome to where ``settle`` 
 from __future__ import annotations
 
 import logging
-import shutil
 import sqlite3
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+from eventd.errors import JournalUnavailable
 from eventd.event import Block
 
 from .checkpoint import Checkpointer, checkpoint
 from .connection import JournalOptions, connect
-from .housekeeping import Housekeeping
+from .edge import next_offset, try_append
+from .housekeeping import Housekeeping, Report
 from .jobs import Chore, Job, Jobs
 from .ledger import Changes, Ledger
+from .mending import Mender
+from .recent import slot_width
 from .record import block_of, to_row
 from .retention import Dropped, used_bytes
 from .schema import APPEND, Identity, prepare, renew
 from .unit import ConsumerRecord
-from .wal import commits_behind
+from .wal import tell_lost
 
 __all__ = ["SUPERSEDED", "Job", "Opened", "Outcome", "Writer"]
 
@@ -50,6 +53,8 @@ class Opened(NamedTuple):
     books: dict[str, int]
     dead: dict[str, int]
     bytes: int
+    #: Events that a rescue right before did not find.
+    lost: int = 0
 
     @property
     def cursors(self) -> dict[str, int]:
@@ -78,9 +83,10 @@ class Writer:
         options: JournalOptions,
         post: Post,
         settle: Callable[[Outcome], None],
-        report: Callable[[Dropped | None, int], None],
+        report: Report,
         *,
         checkpointer: Checkpointer | None = None,
+        mended: Callable[[Opened], object] | None = None,
     ) -> None:
         self._path = path
         self.options = options
@@ -92,7 +98,13 @@ class Writer:
         #: Whether the disk refused the last commit: health tells, and the writer tries by itself.
         self.failing = False
         self._end = 0
-        self._ledger = Ledger()
+        self._ledger = Ledger(slot_width(options.dedupe_window))
+        self._mended = mended
+        self._mender = Mender(path)
+        #: Whether the files were put aside and those in their place are not open yet.
+        self._detached = False
+        self._lost = 0
+        self._identity: Identity
         self._connection: sqlite3.Connection
         self._keeping: Housekeeping
 
@@ -108,8 +120,8 @@ class Writer:
         except BaseException:
             connection.close()
             raise
-        self._connection, self._end = connection, opened.end
-        self._keeping = Housekeeping(connection, self.options, self._checkpointer, self._reported)
+        self._connection, self._end, self._identity = connection, opened.end, opened.identity
+        self._keeping = Housekeeping(connection, self.options, self._checkpointer, self._reported, self._ledger)
         return opened
 
     def submit(self, job: Job | Chore) -> None:
@@ -139,7 +151,9 @@ class Writer:
             self._do(chore)
         elif not jobs and self.failing:
             self._probe()
-        self._keeping.tend(self._ledger.cursors)
+        damage = self._keeping.tend(self._ledger.cursors)
+        if damage is not None:
+            self._mend(damage)
 
     def close(self) -> None:
         """Copy the WAL away, so that the next start finds nothing to recover."""
@@ -151,13 +165,12 @@ class Writer:
 
     def _read(self, connection: sqlite3.Connection) -> Opened:
         identity = prepare(connection, self.options.node)
-        if self._lost_commits():
+        if tell_lost(self._path):
             renew(connection)
             identity = prepare(connection, self.options.node)
         self._ledger.read(connection)
-        last = connection.execute("SELECT first + count FROM blocks ORDER BY first DESC LIMIT 1").fetchone()
-        # A damaged last row may tell too little, a consumer never tells too much.
-        end = max(self._ledger.top, int(last[0]) if last else 0)
+        end = next_offset(connection, self._ledger.top)
+        try_append(connection, end)
         row = connection.execute("SELECT first FROM blocks ORDER BY first LIMIT 1").fetchone()
         first = int(row[0]) if row else end
         ledger = self._ledger
@@ -165,24 +178,15 @@ class Writer:
             identity, first, end, dict(ledger.consumers), dict(ledger.books), ledger.dead, used_bytes(connection)
         )
 
-    def _lost_commits(self) -> bool:
-        """Look for commits behind a damaged frame of the WAL, and keep the WAL for who wants to look closer."""
-        lost = commits_behind(self._path)
-        if lost:
-            kept = f"{self._path}-wal.broken-{time.time_ns()}"
-            log.error("the WAL is damaged: %d commits behind the damage are lost; it is kept as %s", lost, kept)
-            try:
-                shutil.copyfile(f"{self._path}-wal", kept)
-            except OSError as error:
-                log.error("it could not be kept: %s", error)
-        return lost > 0
-
     def _commit(self, jobs: list[Job]) -> None:
         started = time.perf_counter()
         try:
             outcome = self._write(jobs, started)
         except BaseException as error:  # noqa: BLE001 - whatever it is, those who wait are told
             self._roll_back()
+            if self._mend(error):
+                self._commit(jobs)
+                return
             if len(jobs) > 1 and not isinstance(error, sqlite3.DatabaseError | OSError):
                 # One of them cannot be written at all: the others must not be refused for it.
                 for job in jobs:
@@ -193,7 +197,8 @@ class Writer:
         else:
             self.failing = False
             self._end = outcome.end
-            self._keeping.wrote([len(block.body) for block in outcome.blocks])
+            rows = 0 if outcome.changes is None else outcome.changes.rows
+            self._keeping.wrote([len(block.body) for block in outcome.blocks], rows)
         self._post(self._settle, outcome)
 
     def _roll_back(self) -> None:
@@ -226,6 +231,8 @@ class Writer:
                 firsts.append(SUPERSEDED)
                 continue
             firsts.append(end)
+            if job.unit.recent:
+                changes.remember(job.unit, end, received)
             for draft in job.unit.drafts:
                 if draft.count > 0:
                     blocks.append(block_of(draft, end, received))
@@ -242,16 +249,45 @@ class Writer:
             self._connection.execute("COMMIT")
         except BaseException as error:  # noqa: BLE001 - whatever it is, who waits is told
             self._roll_back()
-            self._post(chore.done, None, error)
+            if self._mend(error):
+                self._do(chore)
+            else:
+                self._post(chore.done, None, error)
             return
         self._ledger.take(changes)
         self._post(self._settle, Outcome([], [], [], self._end, changes, 0.0))
         self._post(chore.done, value, None)
 
+    def _mend(self, error: BaseException | None) -> bool:
+        """Write a damaged journal anew and open it; whether what failed by ``error`` may be tried again."""
+        if not self._detached and error is not None:
+            rescued = self._mender.mend(error, self._identity, self._ledger, self._end, self._detach)
+            self._lost += rescued.lost if rescued is not None else 0
+        if not self._detached:
+            return False
+        try:
+            opened = self.open()._replace(lost=self._lost)
+        except (sqlite3.Error, OSError, JournalUnavailable) as trouble:
+            log.error("the journal cannot be opened again yet: %s", trouble)
+            return False
+        self._detached, self._lost = False, 0
+        if self._checkpointer is not None:
+            self._checkpointer.reopen()
+        if self._mended is not None:
+            self._post(self._mended, opened)
+        return True
+
+    def _detach(self) -> None:
+        """Close the files; until others are open, an empty database in memory refuses everything."""
+        self._connection.close()
+        self._connection = sqlite3.connect(":memory:", isolation_level=None)
+        self._keeping = Housekeeping(self._connection, self.options, None, self._reported)
+        self._detached = True
+
     def _probe(self) -> None:
-        if self._keeping.probe():
+        if self._mend(None) or self._keeping.probe():
             self.failing = False
             self._post(self._settle, Outcome([], [], [], self._end, None, 0.0))
 
-    def _reported(self, dropped: Dropped | None, used: int) -> None:
-        self._post(self._report, dropped, used)
+    def _reported(self, dropped: Dropped | None, used: int, changes: Changes) -> None:
+        self._post(self._report, dropped, used, changes)

@@ -15,6 +15,7 @@ from eventd import green
 from eventd.event import Block, Draft, Encoding
 from eventd.journal import DeadLetter, Journal, JournalOptions, Unit
 from eventd.journal.connection import connect
+from eventd.journal.ledger import Changes
 from eventd.journal.opening import open_journal
 from eventd.journal.reader import Reader
 from eventd.journal.retention import Dropped
@@ -59,7 +60,7 @@ class InlineJournal:
         self.opened, self._lock = open_journal(str(self.path), self.writer)
         self.reader = Reader(partial(connect, str(self.path), writable=False))
 
-    def _kept(self, dropped: Dropped | None, used: int) -> None:
+    def _kept(self, dropped: Dropped | None, used: int, changes: Changes) -> None:
         self.used = used
         if dropped is not None:
             self.dropped.append(dropped)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from eventd.journal.connection import connect
-from eventd.journal.deadletters import bury, count, list_letters
+from eventd.journal.deadletters import Letters, bury, count, list_letters
 from eventd.journal.schema import prepare
 from tests.journal.support import letter
 
@@ -28,10 +28,10 @@ def test_they_come_back_whole(connection: sqlite3.Connection, tmp_path: Path) ->
 
     for number, made in enumerate(letters, 1):
         made.id = number
-    assert list_letters(connection) == letters
-    assert list_letters(reader) == letters
-    assert list_letters(reader, "handler:a") == [letters[0], letters[2]]
-    assert list_letters(reader, after=1, limit=1) == [letters[1]]
+    assert list_letters(connection, Letters()) == letters
+    assert list_letters(reader, Letters()) == letters
+    assert list_letters(reader, Letters(consumer="handler:a")) == [letters[0], letters[2]]
+    assert list_letters(reader, Letters(after=1, limit=1)) == [letters[1]]
     assert count(connection) == {"handler:a": 2, "handler:b": 1}
     reader.close()
 
@@ -40,11 +40,11 @@ def test_giving_up_again_replaces_but_keeps_the_first_time(connection: sqlite3.C
     bury(connection, [letter(first_time=1, last_time=2, reason="old")], {})
     bury(connection, [letter(first_time=5, last_time=6, reason="new")], {})
 
-    (found,) = list_letters(connection)
+    (found,) = list_letters(connection, Letters())
     assert (found.first_time, found.last_time, found.reason) == (1, 6, "new")
 
 
 def test_a_traceback_may_quote_anything(connection: sqlite3.Connection) -> None:
     bury(connection, [letter(reason="\udc80 \0", traceback="\ud800")], {})
 
-    assert list_letters(connection)[0].traceback == "\\ud800"
+    assert list_letters(connection, Letters())[0].traceback == "\\ud800"

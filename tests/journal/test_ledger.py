@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from eventd.journal import ConsumerRecord, Move, Unit
+from eventd.journal.deadletters import Letters, list_letters
 from eventd.journal.ledger import record_of
 from tests.journal.support import InlineJournal, draft, letter
 
@@ -51,7 +52,7 @@ def test_a_move_without_a_place_only_counts(journal: InlineJournal) -> None:
 
     assert record(journal) == ConsumerRecord(5, ((7, 9),), 6, 1, 0, since=0)
     assert "handler:gone" not in journal.reader.consumers()
-    assert [found.id for found in journal.reader.dead_letters(None, 0, 9)] == [2]
+    assert [found.id for found in journal.reader.ask(lambda c: list_letters(c, Letters(limit=9)))] == [2]
 
 
 def test_a_consumers_first_unit_tells_where_it_started(journal: InlineJournal) -> None:

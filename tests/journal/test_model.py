@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from eventd.event import Block, Draft, Encoding
 from eventd.journal import Unit
+from eventd.journal.deadletters import Letters, list_letters
 from tests.journal.support import InlineJournal, letter
 
 CONSUMERS = st.sampled_from(["handler:a", "handler:b"])
@@ -88,7 +89,7 @@ class Model(RuleBasedStateMachine):
         assert list(map(self.plain, scan.blocks)) == self.rows
         assert scan.holes == []
         assert self.journal.reader.cursors() == self.cursors
-        letters = self.journal.reader.dead_letters(None, 0, 1000)
+        letters = self.journal.reader.ask(lambda c: list_letters(c, Letters(limit=1000)))
         assert {(found.consumer, found.offset) for found in letters} == self.dead
 
     @invariant()

@@ -11,6 +11,7 @@ import pytest
 from eventd.errors import JournalUnavailable
 from eventd.journal import Unit
 from eventd.journal.connection import connect
+from eventd.journal.deadletters import Letters, list_letters
 from eventd.journal.reader import Reader
 from tests.journal.support import EVERYTHING, InlineJournal, draft, letter
 
@@ -59,4 +60,5 @@ def test_cursors_and_dead_letters_are_read(journal: InlineJournal) -> None:
     journal.commit(Unit(cursors={"a": 3}, dead=[letter("a", 1), letter("b", 1)]))
 
     assert journal.reader.cursors() == {"a": 3}
-    assert [found.consumer for found in journal.reader.dead_letters("b", 0, 10)] == ["b"]
+    found = journal.reader.ask(lambda connection: list_letters(connection, Letters(consumer="b")))
+    assert [each.consumer for each in found] == ["b"]
