@@ -47,6 +47,9 @@ class JournalOptions(msgspec.Struct, frozen=True):
     fsync: bool
     retention_time: float
     retention_size: int
+    dead_count: int
+    dead_time: float
+    dedupe_window: float
     memory: int
 
 

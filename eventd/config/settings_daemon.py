@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .table import Section, Setting
-from .values import BOOLEAN, DURATION, PATH, SIZE, TEXT, choice
+from .values import BOOLEAN, COUNT, DURATION, PATH, SIZE, TEXT, choice
 
 __all__ = ["EVENTD", "JOURNAL"]
 
@@ -35,6 +35,12 @@ JOURNAL = Section(
                 "a crash of the daemon does not."),
         Setting("retention_time", DURATION, "7d", "How long events are kept; 0 is no limit."),
         Setting("retention_size", SIZE, "10G", "How large the journal may grow before its oldest go; 0 is no limit."),
+        Setting("dead_count", COUNT, "100000",
+                "How many dead letters are kept, before those that were tried longest ago go; 0 is no limit."),
+        Setting("dead_time", DURATION, "30d",
+                "How long dead letters are kept after their last attempt; 0 is no limit."),
+        Setting("dedupe_window", DURATION, "0",
+                "How long an event with the same source and id is acknowledged again and not stored; 0 is never."),
         Setting("memory", SIZE, "64M", "How much of the newest is kept in memory, for handlers that keep up."),
     ),
 )  # fmt: skip

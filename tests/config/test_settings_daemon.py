@@ -9,7 +9,9 @@ def test_names() -> None:
     assert [setting.key for setting in EVENTD.settings] == [
         "node", "state_dir", "run_dir", "log_level", "log_format", "stall_limit", "stop_timeout",
     ]  # fmt: skip
-    assert [setting.key for setting in JOURNAL.settings] == ["fsync", "retention_time", "retention_size", "memory"]
+    assert [setting.key for setting in JOURNAL.settings] == [
+        "fsync", "retention_time", "retention_size", "dead_count", "dead_time", "dedupe_window", "memory",
+    ]  # fmt: skip
 
 
 def test_acknowledged_is_durable_by_default() -> None:
