@@ -20,14 +20,14 @@ from bench.machine import describe, processors
 from bench.publishing import Latency, Publishing
 from bench.report import Report, table
 from bench.stateful import Stateful
-from bench.stored import Full, Ready
+from bench.stored import Full, Ready, Replay
 
 _ROOT = Path(__file__).parent.parent
 #: On the same disk as the repository: on a memory file system a sync costs nothing.
 _WORK = _ROOT / ".bench"
-_KEYS = "abcdefg"
+_KEYS = "abcdefgh"
 #: The cases that want a large journal.
-_FILLED = frozenset("fg")
+_FILLED = frozenset("fgh")
 #: Columns of the tables where there is no terminal to say.
 _WIDTH = 140
 
@@ -42,6 +42,7 @@ def _cases(generator: Generator, filled: Filled, quick: bool) -> list[Case]:
         Stateful(generator, where, 1.0 if quick else 4.0),
         Ready(where, filled),
         Full(generator, where, 1.0 if quick else 4.0, filled),
+        Replay(where, filled),
     ]
 
 

@@ -37,16 +37,19 @@ class Column:
 
 @dataclass(frozen=True)
 class Aim:
-    """What eventd is to reach: a share of a peer's figure, or a bound."""
+    """What eventd is to reach: a share of a peer's figure, or a bound from above or below."""
 
     column: str
     peer: str | None = None
     times: float = 1.0
     most: float | None = None
+    least: float | None = None
 
     def told(self) -> str:
         """In words."""
-        return f"≥ {self.times:g} × {self.peer}" if self.peer else f"≤ {self.most:g}"
+        if self.peer:
+            return f"≥ {self.times:g} × {self.peer}"
+        return f"≤ {self.most:g}" if self.most is not None else f"≥ {self.least:,.0f}"
 
 
 @dataclass

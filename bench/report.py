@@ -79,6 +79,8 @@ def _verdict(row: Row, aim: Aim, rows: dict[str, Row]) -> str:
         return ""
     if aim.most is not None:
         return f"{row.name}: {own:.2f}, aim {aim.told()}: {'reached' if own <= aim.most else 'not reached'}"
+    if aim.least is not None:
+        return f"{row.name}: {own:,.0f}, aim {aim.told()}: {'reached' if own >= aim.least else 'not reached'}"
     other = rows[aim.peer].median(aim.column) if aim.peer in rows else None
     if other is None:
         return ""

@@ -1,20 +1,26 @@
-"""Cases (f) and (g): what a journal that holds millions of events costs at the start, and while more come in."""
+"""Cases (f), (g), (h): a journal with millions of events when it is opened, filled further, and replayed."""
 
 from __future__ import annotations
 
+import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from bench import payload
 from bench.cases import Aim, Column, Sample
 from bench.daemon import Eventd
 from bench.filling import BLOCK, Filled
 from bench.generator import Generator
 from bench.handling import Handling
 from bench.machine import Processors
-from bench.running import Contestant
+from bench.process import Process
+from bench.running import Contestant, Running
 
-__all__ = ["Full", "Ready"]
+__all__ = ["Full", "Ready", "Replay"]
 
+#: A replay that has not ended by then has failed.
+_MOST_SECONDS = 300
 _EMPTY = "empty journal in eventd"
 
 
@@ -66,3 +72,43 @@ class Full(Handling):
             Eventd("forward", filled=filled),
             Eventd("forward", name=_EMPTY),
         )
+
+
+class Replay:
+    """Case (h): the whole journal once more through the handler of case (a)."""
+
+    key = "h"
+    title = "Replayed events/s through a Python handler"
+    columns: Sequence[Column] = (
+        Column("rate", "events/s"),
+        Column("server_cpu", "CPU s per million", "{:.2f}"),
+    )
+    aims: Sequence[Aim] = (Aim("rate", least=500_000),)
+
+    def __init__(self, processors: Processors, filled: Filled) -> None:
+        self._processors = processors
+        self._events = filled.events
+        self.how = (
+            f"`eventd replay` from the first event to the last, the start of the command included. {_journal(filled)} "
+            "The handler decodes each event and adds up one field; the sum is checked."
+        )
+        self.contestants: Sequence[Contestant] = (Eventd("http", filled=filled),)
+
+    def measure(self, contestant: Contestant, directory: Path) -> Sample:
+        """One replay."""
+        config = str(directory / "eventd.ini")
+        command = [sys.executable, "-m", "eventd", "replay", "bench", "-c", config, "--from", "0"]
+        with contestant.start(directory, 0, self._processors.every) as running:
+            cpu, begin = running.cpu(), time.monotonic()
+            with Process("replay", command, directory, processors=self._processors.every) as replay:
+                if replay.child.wait(_MOST_SECONDS):
+                    replay.alive()
+            seconds = time.monotonic() - begin
+            return {"rate": self._checked(running) / seconds, "server_cpu": (running.cpu() - cpu) / self._events * 1e6}
+
+    def _checked(self, running: Running) -> int:
+        reading = running.meter.read() if running.meter is not None else None
+        total = self._events // BLOCK * payload.chunk_total(BLOCK)
+        if reading is None or (reading.events, reading.total) != (self._events, total):
+            raise RuntimeError(f"{self._events:,} events were to be replayed, the handler had {reading}")
+        return reading.events

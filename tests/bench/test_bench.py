@@ -113,10 +113,11 @@ def test_the_aim_is_a_ratio_of_medians() -> None:
     eventd, peer = Row("eventd", ""), Row("websockets", "")
     eventd.samples, peer.samples = [{"rate": value} for value in (10, 30, 20)], [{"rate": 10.0}]
     case = _case(None)
-    case.aims = (Aim("rate", "websockets", 2), Aim("rate", most=5))
+    case.aims = (Aim("rate", "websockets", 2), Aim("rate", most=5), Aim("rate", least=1500))
     assert verdicts(case, [eventd, peer]) == [
         "eventd: 2.00 × websockets, aim ≥ 2 × websockets: reached",
         "eventd: 20.00, aim ≤ 5: not reached",
+        "eventd: 20, aim ≥ 1,500: not reached",
     ]
 
 
