@@ -17,7 +17,7 @@ from .pages import Value
 from .record import DamagedRow, from_row
 from .schema import APPEND
 
-__all__ = ["next_offset", "try_append"]
+__all__ = ["bounds", "next_offset", "try_append"]
 
 #: Text as bytes: damaged text must be judged by its checksum and not be an error of its own.
 LAST = """
@@ -93,3 +93,10 @@ def try_append(connection: sqlite3.Connection, end: int) -> None:
         pass
     finally:
         connection.rollback()
+
+
+def bounds(connection: sqlite3.Connection) -> tuple[int, int]:
+    """The first offset that is kept and the end behind the last, for who only reads."""
+    end = next_offset(connection, 0)
+    row = connection.execute("SELECT first FROM blocks ORDER BY first LIMIT 1").fetchone()
+    return (int(row[0]) if row else end), end

@@ -58,7 +58,9 @@ def test_an_index_like_table_is_read_on_all_its_levels(tmp_path: Path) -> None:
     connection = written(path, [])
     connection.execute("CREATE TABLE s (k TEXT, n INTEGER, v BLOB, PRIMARY KEY (k, n)) WITHOUT ROWID")
     rows = [(f"key{number:05}", number, b"x" * (number % 300)) for number in range(3000)]
+    connection.execute("BEGIN")
     connection.executemany("INSERT INTO s VALUES (?, ?, ?)", rows)
+    connection.execute("COMMIT")
     connection.close()
 
     assert sorted(tuple(each.values) for each in read(path) if each.rowid is None) == rows
