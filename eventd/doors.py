@@ -134,6 +134,7 @@ class Doors:
             origin=f"//{self._configuration.eventd.node}/{name}",
             idle_timeout=limits.idle_timeout,
             handshake_timeout=limits.handshake_timeout,
+            in_a_row=not self._configuration.journal.dedupe_window,
             durability="disk" if self._configuration.journal.fsync else "memory",
             admin=admin,
             web_origins=web_origins,

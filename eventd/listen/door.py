@@ -56,6 +56,7 @@ class Door:
         idle_timeout: float = 0.0,
         handshake_timeout: float = 10.0,
         durability: Durability = "disk",
+        in_a_row: bool = True,
         admin: bool = False,
         web_origins: Collection[str] = (),
         room: Room | None = None,
@@ -68,6 +69,8 @@ class Door:
         self.idle_timeout = idle_timeout
         self.handshake_timeout = handshake_timeout
         self.durability = durability
+        #: Whether drafts that are submitted together get offsets in a row, whatever is in them.
+        self.in_a_row = in_a_row
         self.admin = admin
         #: Origins of web pages that may open a WebSocket, besides this host's own.
         self.web_origins = web_origins

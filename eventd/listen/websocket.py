@@ -118,9 +118,10 @@ class WebSocketConnection(Connection):
     def _hand_on(self) -> None:
         """Submit all publishes of one read together: one answer, one write of their acks."""
         publishes, self._publishes = self._publishes or [], None
-        drafts = [publish.draft for publish in publishes]
-        self.unacknowledged += 1
-        self.door.submit_all(drafts, sum([draft.count for draft in drafts]), partial(self._answer, publishes))
+        for together in [publishes] if self.door.in_a_row else [[publish] for publish in publishes]:
+            drafts = [publish.draft for publish in together]
+            self.unacknowledged += 1
+            self.door.submit_all(drafts, sum([draft.count for draft in drafts]), partial(self._answer, together))
 
     def _answer(self, publishes: list[native.Publish], first: int, error: EventdError | None) -> None:
         codec, session = self._codec, self._session
