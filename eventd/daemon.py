@@ -21,6 +21,7 @@ from eventd import green, systemd
 from eventd.config.options import Configuration
 from eventd.dispatch.dispatcher import Dispatcher
 from eventd.dispatch.follow import follow
+from eventd.dispatch.pruning import prune_journal
 from eventd.doors import Doors
 from eventd.errors import ConfigurationError, EventdError, Fault
 from eventd.event import Draft
@@ -28,6 +29,7 @@ from eventd.formats.blocks import merge, split
 from eventd.ingest import Done, Ingest
 from eventd.journal import Committed, Journal, JournalOptions, Unit
 from eventd.listen.api import Answers, build_routes
+from eventd.listen.maintenance import PRUNE, Wish, prune_route
 from eventd.listen.routes import Route, Routes
 from eventd.observe.books import Books
 from eventd.observe.health import Health
@@ -165,6 +167,7 @@ class Daemon:
             follow=lambda patterns, start, forever: follow(self.journal, patterns, start, forever),
             page=page,
         ))
+        routes.add("POST", PRUNE, prune_route(self._prune), admin=True)
         for path, receive in self.dispatcher.webhooks.routes().items():
             routes.add("POST", path, _webhook(receive))
         return routes
@@ -179,6 +182,9 @@ class Daemon:
                 memory=options.memory,
                 retention_time=options.retention_time,
                 retention_size=options.retention_size,
+                dead_count=options.dead_count,
+                dead_time=options.dead_time,
+                dedupe_window=options.dedupe_window,
                 node=self.configuration.eventd.node,
                 on_commit=lambda seconds, events, size: self.commits.observe(seconds),
             ),
@@ -196,6 +202,9 @@ class Daemon:
     def _submit_source(self, draft: Draft, done: Done) -> None:
         self.books.receive(SOURCES, draft.count)
         self.ingest.submit(draft, done)
+
+    def _prune(self, wish: Wish) -> object:
+        return prune_journal(self.journal, wish.before, wish.size, wish.unsettled)
 
     def _pressure(self, pressed: bool) -> None:
         self.doors.pressure(pressed)

@@ -31,6 +31,7 @@ class _Entry(NamedTuple):
 COMMANDS: dict[str, _Entry] = {
     "check": _Entry("eventd.cli.check", "Tell everything that is wrong with the configuration."),
     "config": _Entry("eventd.cli.config", "Print the configuration, its defaults or its reference page."),
+    "journal": _Entry("eventd.cli.journal", "Check, print, copy and shorten the journal."),
     "plugins": _Entry("eventd.cli.plugins", "Tell which plugins are installed."),
     "run": _Entry("eventd.cli.run", "Run the daemon in the foreground."),
     "send": _Entry("eventd.cli.send", "Send one event to the daemon."),
