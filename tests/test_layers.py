@@ -37,8 +37,8 @@ ROOMS = {
     "doors": {"listen", "protocol", "formats", "green", "systemd", "config", "event", "errors"},
     "report": {"doors", "observe", "dispatch", "plugin", "ingest", "journal", "green", "config", "event", "errors"},
     "daemon": {
-        "report", "doors", "observe", "dispatch", "plugin", "listen", "ingest", "duplicates", "journal", "protocol", "formats",
-        "green", "systemd", "process", "routing", "config", "event", "errors",
+        "report", "doors", "observe", "dispatch", "plugin", "listen", "ingest", "duplicates", "journal", "protocol",
+        "formats", "green", "systemd", "process", "routing", "config", "event", "errors",
     },
     "cli": {"config", "plugin", "errors"},
     "__main__": {"cli"},
