@@ -83,7 +83,7 @@ class DaemonProcess:
         files = ["-c", str(self.config)]
         if (self.directory / "conf.ini").exists():
             files += ["-c", str(self.directory / "conf.ini")]
-        return [sys.executable, "-m", "eventd", arguments[0], *files, *arguments[1:]]
+        return [sys.executable, "-m", "eventd", *arguments[0].split(), *files, *arguments[1:]]
 
     def environment(self) -> dict[str, str]:
         paths = [*map(str, self._path), *filter(None, [os.environ.get("PYTHONPATH")])]
