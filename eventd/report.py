@@ -6,12 +6,15 @@ import time
 from collections import Counter
 from collections.abc import Mapping
 
+import msgspec
+
 from eventd import __version__
 from eventd.dispatch.dispatcher import Dispatcher
 from eventd.doors import CONTROL, Doors
 from eventd.green import Hub
 from eventd.ingest import Ingest
 from eventd.journal import Journal
+from eventd.observe.balance import imbalances
 from eventd.observe.books import Books
 from eventd.observe.health import Health
 from eventd.observe.status import (
@@ -27,6 +30,9 @@ from eventd.observe.status import (
 from eventd.plugin.registry import Registry
 
 __all__ = ["Report"]
+
+#: Before the name of a consumer, whose dead letters are of a replay.
+REPLAY = "replay:"
 
 
 class Report:
@@ -59,6 +65,16 @@ class Report:
 
     def status(self) -> Status:
         """The whole daemon at this instant."""
+        status = self._status()
+        status.imbalances = imbalances(status)
+        return status
+
+    def handlers(self) -> list[Mapping[str, object]]:
+        """Every consumer, with the patterns of the types that it wants."""
+        types = {loaded.full_name: list(loaded.types) for loaded in self._registry.loaded}
+        return [{**msgspec.structs.asdict(row), "types": types.get(row.name, [])} for row in self._consumers()]
+
+    def _status(self) -> Status:
         reasons = self._health.reasons()
         return Status(
             version=__version__,
@@ -69,10 +85,7 @@ class Report:
             listeners=self._listeners(),
             journal=self._journal_status(),
             events=self._events(),
-            consumers=[
-                Consumer(c.name, c.kind, c.cursor, c.pending, c.settled, c.dead, c.retries, c.state)
-                for c in self._dispatcher.status()
-            ],
+            consumers=self._consumers(),
             sources=[Source(s.name, s.emitted, s.restarts, s.state) for s in self._dispatcher.sources.status()],
             plugins_failed=[FailedPlugin(name, str(error)) for name, error in self._registry.failed],
             hub=HubStatus(self._hub.lag(), dict(self.stalls)),
@@ -98,11 +111,34 @@ class Report:
             if listener.door.name != CONTROL or self._books.received[CONTROL]
         ]
 
+    def _consumers(self) -> list[Consumer]:
+        letters = self._journal.dead
+        return [
+            Consumer(
+                c.name, c.kind, c.cursor, c.pending, c.settled, c.dead, c.retries, c.state, c.passed, c.since,
+                letters.get(c.name, 0) + letters.get(f"{REPLAY}{c.name}", 0),
+            )
+            for c in self._dispatcher.status()
+        ]  # fmt: skip
+
     def _journal_status(self) -> JournalStatus:
         journal = self._journal
         return JournalStatus(
-            journal.first, journal.end, journal.bytes, journal.dead_count, journal.pending_bytes, journal.problem
+            journal.first,
+            journal.end,
+            journal.bytes,
+            journal.dead_count,
+            journal.pending_bytes,
+            journal.problem,
+            journal.damaged,
+            dict(journal.dropped),
+            self._counted("dead_dropped:"),
+            self._counted("dead_raised:"),
         )
+
+    def _counted(self, prefix: str) -> dict[str, int]:
+        """The journal's counters whose names begin so, by the rest of the name."""
+        return {name.removeprefix(prefix): n for name, n in self._journal.books.items() if name.startswith(prefix)}
 
     def _events(self) -> Events:
         return Events(
@@ -111,4 +147,7 @@ class Report:
             pending=self._ingest.pending,
             rejected=dict(self._books.rejected + self._ingest.refused),
             faults=dict(self._books.faults),
+            duplicates=self._books.duplicates,
+            doors={row.name: 0 for row in self._listeners()} | self._books.received,
+            emitted=self._counted("emitted:"),
         )

@@ -32,17 +32,23 @@ class Parts:
             lambda drafts, done: self.appended.append(done), lambda fn: fn(), lambda pressed: None, 1_000_000
         )
         consumer = plain(
-            name="handler:jsonl", kind="handler", cursor=7, pending=3, settled=6, dead=1, retries=2, state="running"
-        )
+            name="handler:jsonl", kind="handler", cursor=7, pending=2, settled=5, dead=1, retries=2, state="running",
+            passed=1, since=1,
+        )  # fmt: skip
         source = plain(name="source:host", emitted=5, restarts=1, state="running")
-        plugin = plain(kind="handler", name="jsonl", package="eventd-jsonl", version="1", summary="Keeps.")
+        plugin = plain(
+            kind="handler", name="jsonl", package="eventd-jsonl", version="1", summary="Keeps.",
+            full_name="handler:jsonl", types=("a.>",),
+        )  # fmt: skip
         self.dispatcher = plain(
             status=lambda: [consumer], sources=plain(status=lambda: [source])
         )
         self.registry = plain(loaded=[plugin], failed=[("handler:bad", PluginError("cannot load"))])
         self.journal = plain(
-            first=1, end=10, bytes=4096, dead_count=1, pending_bytes=99, problem=None
-        )
+            first=1, end=10, bytes=4096, dead_count=3, pending_bytes=99, problem=None, damaged=2,
+            dropped={"handler:jsonl": 4}, dead={"handler:jsonl": 1, "replay:handler:jsonl": 2},
+            books={"dead_dropped:handler:jsonl": 5, "dead_raised:handler:jsonl": 6, "emitted:handler:jsonl": 7},
+        )  # fmt: skip
         self.report = Report(
             "node-1", green.hub(), self.books, self.health, self.journal, self.ingest, self.dispatcher, self.registry
         )
@@ -83,12 +89,47 @@ def test_the_status_tells_of_each_part() -> None:
     status = parts.report.status()
     assert (status.version, status.node, status.ready, status.reasons) == (__version__, "node-1", True, [])
     assert status.uptime >= 0
-    assert (status.journal.first, status.journal.end, status.journal.dead) == (1, 10, 1)
-    assert [(consumer.name, consumer.pending) for consumer in status.consumers] == [("handler:jsonl", 3)]
+    assert (status.journal.first, status.journal.end, status.journal.dead) == (1, 10, 3)
+    assert [(consumer.name, consumer.pending) for consumer in status.consumers] == [("handler:jsonl", 2)]
     assert [(source.name, source.emitted) for source in status.sources] == [("source:host", 5)]
     assert [(failed.name, failed.error) for failed in status.plugins_failed] == [("handler:bad", "cannot load")]
     assert status.hub.stalls == {"handler:slow": 2}
     assert status.events.faults == {"malformed": 1}
+
+
+@on_hub
+def test_the_status_tells_what_was_lost_and_emitted_by_consumer() -> None:
+    status = Parts().report.status()
+    journal = status.journal
+    assert (journal.damaged, journal.dropped) == (2, {"handler:jsonl": 4})
+    assert (journal.dead_dropped, journal.dead_settled) == ({"handler:jsonl": 5}, {"handler:jsonl": 6})
+    assert status.events.emitted == {"handler:jsonl": 7}
+    # Those of its replays among them.
+    assert [consumer.dead_letters for consumer in status.consumers] == [3]
+
+
+@on_hub
+def test_the_status_says_whether_the_books_balance() -> None:
+    parts = Parts()
+    parts.submit(2)
+    assert parts.report.status().imbalances == []
+    parts.books.duplicates += 1
+    assert ["1 too many" in line for line in parts.report.status().imbalances] == [True]
+
+
+@on_hub
+def test_handlers_are_told_with_what_they_want() -> None:
+    assert [(row["name"], row["types"], row["pending"]) for row in Parts().report.handlers()] == [
+        ("handler:jsonl", ["a.>"], 2)
+    ]
+
+
+@on_hub
+def test_what_came_through_no_socket_has_a_door_of_its_own() -> None:
+    parts = Parts()
+    parts.report.doors = plain(listeners=[listener("http")])
+    parts.books.receive("sources", 3)
+    assert parts.report.status().events.doors == {"http": 0, "sources": 3}
 
 
 @on_hub

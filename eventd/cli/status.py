@@ -13,9 +13,15 @@ from eventd.cli.options import Settings, configured
 __all__ = ["command"]
 
 _LISTENER = ("name", "protocol", "address", "connections", "received")
-_CONSUMER = ("name", "state", "settled", "dead", "pending", "retries", "cursor")
+_CONSUMER = ("name", "state", "settled", "dead", "passed", "pending", "dead_letters", "retries", "cursor")
 _SOURCE = ("name", "state", "emitted", "restarts")
 _FAILED = ("name", "error")
+#: What of the journal's status has a number for each consumer, and how it is told.
+_LOSSES = (
+    ("dropped", "dropped unsettled:"),
+    ("dead_settled", "dead letters settled by a retry:"),
+    ("dead_dropped", "dead letters dropped:"),
+)
 _UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
@@ -49,6 +55,8 @@ def _print(status: dict[str, Any]) -> None:
     if listeners:
         print_table(out, "Listeners", _LISTENER, _rows(listeners, _LISTENER))
     print_table(out, "Books", ("events", "number"), _books(status))
+    for line in _balance(status):
+        out.print(line)
     if consumers:
         print_table(out, "Consumers", _CONSUMER, _rows(consumers, _CONSUMER))
     if sources := status.get("sources"):
@@ -65,16 +73,27 @@ def _head(status: dict[str, Any]) -> str:
 def _books(status: dict[str, Any]) -> list[tuple[str, object]]:
     events, journal, hub = (status.get(part, {}) for part in ("events", "journal", "hub"))
     rows: list[tuple[str, object]] = [
-        (name, events[name]) for name in ("received", "accepted", "pending") if name in events
+        (name, events[name]) for name in ("received", "accepted", "duplicates", "pending") if name in events
     ]
     rows += [(f"rejected: {reason}", number) for reason, number in events.get("rejected", {}).items()]
     rows += [(f"fault: {reason}", number) for reason, number in events.get("faults", {}).items()]
-    rows += [(f"journal {name}", journal[name]) for name in ("first", "end", "bytes", "dead") if name in journal]
+    rows += [(f"emitted by {name}", number) for name, number in events.get("emitted", {}).items()]
+    rows += [(f"journal {name}", journal[name]) for name in ("first", "end", "bytes", "damaged") if name in journal]
+    rows += [("dead letters", journal["dead"])] if "dead" in journal else []
+    for part, told in _LOSSES:
+        rows += [(f"{told} {name}", number) for name, number in journal.get(part, {}).items()]
     if journal.get("problem"):
         rows.append(("journal problem", journal["problem"]))
     if "lag" in hub:
         rows.append(("hub lag", f"{hub['lag'] * 1000:.1f} ms"))
     return rows
+
+
+def _balance(status: dict[str, Any]) -> list[str]:
+    wrong = status.get("imbalances")
+    if wrong is None:
+        return []
+    return [f"The books do NOT balance: {line}" for line in wrong] or ["The books balance."]
 
 
 def _rows(items: list[dict[str, Any]], columns: tuple[str, ...]) -> list[list[object]]:

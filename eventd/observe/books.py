@@ -1,9 +1,9 @@
 """The books of the doors: what was read, and what was refused and why.
 
-    received = accepted + rejected + pending
+    received = accepted + duplicates + rejected + pending
 
-``received`` and the rejections at the doors are kept here, ``accepted``, ``pending``
-and the refusals of the journal by ``eventd.ingest``. A count is a plain integer in a
+``received``, ``duplicates`` and the rejections at the doors are kept here, ``accepted``,
+``pending`` and the refusals of the journal by ``eventd.ingest``. A count is a plain integer in a
 dict: the hot path adds, and only a scrape reads.
 """
 
@@ -22,6 +22,8 @@ class Books:
     def __init__(self) -> None:
         #: Events read, by listener.
         self.received: Counter[str] = Counter()
+        #: Events acknowledged again, since they were stored before.
+        self.duplicates = 0
         #: Events refused at a door, by the reason of the error.
         self.rejected: Counter[str] = Counter()
         #: Connections closed for something that was no event at all, by reason.

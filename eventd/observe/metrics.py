@@ -52,25 +52,49 @@ class Metrics(Collector):
         yield _histogram("eventd_handler_seconds", "Time of one call of a handler.", "handler", self._handlers())
 
     def _events(self, status: Status) -> Iterable[Metric]:
-        received = {listener.name: listener.received for listener in status.listeners}
-        yield _counter("eventd_events_received", "Events read at the doors.", "listener", received)
-        yield _counter("eventd_events_accepted", "Events made durable.", "", {"": status.events.accepted})
-        yield _counter("eventd_events_rejected", "Events refused.", "reason", status.events.rejected)
-        faults = status.events.faults
-        yield _counter("eventd_input_faults", "Input refused that held no countable event.", "reason", faults)
+        events = status.events
+        yield _counter("eventd_events_received", "Events read at the doors.", "listener", events.doors)
+        yield _counter("eventd_events_accepted", "Events of the doors made durable.", "", {"": events.accepted})
+        yield _counter("eventd_events_rejected", "Events refused.", "reason", events.rejected)
+        duplicates = {"": events.duplicates}
+        yield _counter("eventd_duplicates", "Events acknowledged again and not stored again.", "", duplicates)
+        yield _gauge("eventd_events_pending", "Events neither durable nor refused yet.", "", {"": events.pending})
+        yield _counter("eventd_events_emitted", "Events that handlers made durable.", "consumer", events.emitted)
+        yield _counter("eventd_input_faults", "Input refused that held no countable event.", "reason", events.faults)
 
     def _consumers(self, status: Status) -> Iterable[Metric]:
         rows = status.consumers
         yield _counter("eventd_events_settled", "Events handled.", "consumer", {c.name: c.settled for c in rows})
-        yield _counter("eventd_events_dead", "Events put aside.", "consumer", {c.name: c.dead for c in rows})
+        # What a retry settles is dead no more, but a counter never goes back.
+        settled_later = status.journal.dead_settled
+        dead = {c.name: c.dead + settled_later.get(c.name, 0) for c in rows}
+        yield _counter("eventd_events_dead", "Events put aside.", "consumer", dead)
+        passed = {c.name: c.passed for c in rows}
+        yield _counter("eventd_events_passed", "Events not wanted, or gone.", "consumer", passed)
         yield _counter("eventd_handler_retries", "Calls tried again.", "handler", {c.name: c.retries for c in rows})
         pending = {c.name: c.pending for c in rows}
         yield _gauge("eventd_consumer_pending_events", "Events not handled yet.", "consumer", pending)
+        since = {c.name: c.since for c in rows}
+        yield _gauge("eventd_consumer_since_offset", "The journal's end when it began.", "consumer", since)
+        yield from self._dead_letters(status)
+
+    def _dead_letters(self, status: Status) -> Iterable[Metric]:
+        journal = status.journal
+        kept = {c.name: c.dead_letters for c in status.consumers}
+        yield _gauge("eventd_dead_letters", "Dead letters kept.", "consumer", kept)
+        yield _counter("eventd_dead_dropped", "Dead letters dropped.", "consumer", journal.dead_dropped)
+        yield _counter("eventd_dead_settled", "Dead letters settled by a retry.", "consumer", journal.dead_settled)
 
     def _daemon(self, status: Status) -> Iterable[Metric]:
         connections = {listener.name: listener.connections for listener in status.listeners}
         yield _gauge("eventd_connections", "Open connections.", "listener", connections)
         yield _gauge("eventd_journal_bytes", "Size of the journal on disk.", "", {"": status.journal.bytes})
+        yield _gauge("eventd_journal_end_offset", "The offset of the next event.", "", {"": status.journal.end})
+        damaged = {"": status.journal.damaged}
+        yield _counter("eventd_journal_damaged_events", "Events that cannot be read.", "", damaged)
+        dropped = status.journal.dropped
+        yield _counter("eventd_journal_dropped_events", "Events dropped before they were settled.", "consumer", dropped)
+        yield _gauge("eventd_books_balance", "1 while the books balance.", "", {"": float(not status.imbalances)})
         yield _gauge("eventd_hub_lag_seconds", "How late the event loop runs.", "", {"": status.hub.lag})
         stalls = status.hub.stalls
         yield _counter("eventd_hub_stalls", "Times that one callback held the event loop.", "handler", stalls)

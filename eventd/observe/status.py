@@ -18,7 +18,13 @@ class ListenerStatus(msgspec.Struct):
 
 
 class JournalStatus(msgspec.Struct):
-    """The durable log: offsets ``first`` to ``end`` (exclusive), its size, and what ails it."""
+    """The durable log: offsets ``first`` to ``end`` (exclusive), its size, and what ails it.
+
+    ``dead`` are the dead letters that are kept. ``damaged`` are events that cannot be read.
+    ``dropped`` are, by consumer, events that retention took from it before it had settled
+    them; ``dead_dropped`` its dead letters that were dropped, and ``dead_settled`` those that
+    a retry has settled.
+    """
 
     first: int
     end: int
@@ -26,20 +32,36 @@ class JournalStatus(msgspec.Struct):
     dead: int
     pending_bytes: int
     problem: str | None
+    damaged: int = 0
+    dropped: dict[str, int] = {}
+    dead_dropped: dict[str, int] = {}
+    dead_settled: dict[str, int] = {}
 
 
 class Events(msgspec.Struct):
-    """The books: ``received = accepted + rejected + pending``."""
+    """The books of the doors: ``received = accepted + duplicates + rejected + pending``.
+
+    ``doors`` is ``received`` by listener; ``sources`` are those that came through none.
+    ``emitted`` are, by consumer, events that handlers and event types put into the journal
+    themselves: they come through no door and are neither received nor accepted.
+    """
 
     received: int
     accepted: int
     pending: int
     rejected: dict[str, int]
     faults: dict[str, int]
+    duplicates: int = 0
+    doors: dict[str, int] = {}
+    emitted: dict[str, int] = {}
 
 
 class Consumer(msgspec.Struct):
-    """A handler or an event type at work: ``accepted = settled + dead + pending`` of what it wants."""
+    """A handler or an event type at work, and its books: ``end - since = settled + dead + passed + pending``.
+
+    ``end`` is the journal's; ``passed`` are events of types that it does not want, or that
+    are gone. ``dead_letters`` are those that are kept of it.
+    """
 
     name: str
     kind: str
@@ -49,6 +71,9 @@ class Consumer(msgspec.Struct):
     dead: int
     retries: int
     state: str
+    passed: int = 0
+    since: int = 0
+    dead_letters: int = 0
 
 
 class Source(msgspec.Struct):
@@ -89,3 +114,5 @@ class Status(msgspec.Struct):
     sources: list[Source]
     plugins_failed: list[FailedPlugin]
     hub: HubStatus
+    #: What of the books does not balance; empty where all does.
+    imbalances: list[str] = []

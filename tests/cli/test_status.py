@@ -11,14 +11,15 @@ from click.testing import Result
 STATUS = {
     "version": "0.1.0", "node": "n1", "uptime": 93784.2, "ready": False, "reasons": ["the disk is full"],
     "listeners": [{"name": "http", "protocol": "http", "address": "0.0.0.0:8080", "connections": 3, "received": 12345}],
-    "journal": {"first": 0, "end": 12345, "bytes": 99, "dead": 1, "pending_bytes": 0, "problem": "disk full"},
+    "journal": {"first": 0, "end": 12345, "bytes": 99, "dead": 1, "pending_bytes": 0, "problem": "disk full",
+                "damaged": 17, "dropped": {"handler:jsonl": 18}, "dead_dropped": {"handler:jsonl": 19}},
     "events": {"received": 12346, "accepted": 12345, "pending": 0,
                "rejected": {"malformed": 1}, "faults": {"too_slow": 2}},
     "consumers": [{"name": "jsonl", "kind": "handler", "cursor": 5, "pending": 1, "settled": 5, "dead": 0,
                    "retries": 0, "state": "[running]"}],
     "sources": [{"name": "hostmetrics", "emitted": 7, "restarts": 0, "state": "running"}],
     "plugins_failed": [{"name": "handler:x", "error": "no module y"}],
-    "hub": {"lag": 0.0012, "stalls": {}},
+    "hub": {"lag": 0.0012, "stalls": {}}, "imbalances": [],
 }  # fmt: skip
 
 
@@ -39,6 +40,26 @@ def test_tables_have_all_of_it(daemon: Any, eventd: Callable[..., Result]) -> No
     for text in ("hostmetrics", "no module y", "disk full", "1.2 ms"):
         assert text in output
     assert "\x1b" not in output
+
+
+def test_whether_the_books_balance(daemon: Any, eventd: Callable[..., Result]) -> None:
+    daemon.answer("/api/v1/status", STATUS)
+    assert "\nThe books balance.\n" in eventd("status").output
+
+    daemon.answer("/api/v1/status", {**STATUS, "imbalances": ["handler:x: 3 are missing"]})
+    output = eventd("status").output
+    assert "The books do NOT balance: handler:x: 3 are missing" in output
+    assert "The books balance." not in output
+
+
+def test_what_was_lost_is_told(daemon: Any, eventd: Callable[..., Result]) -> None:
+    daemon.answer("/api/v1/status", STATUS)
+
+    lines = [line.split() for line in eventd("status").output.splitlines()]
+
+    assert ["journal", "damaged", "17"] in lines
+    assert ["dropped", "unsettled:", "handler:jsonl", "18"] in lines
+    assert ["dead", "letters", "dropped:", "handler:jsonl", "19"] in lines
 
 
 def test_an_older_daemon_that_tells_less(daemon: Any, eventd: Callable[..., Result]) -> None:

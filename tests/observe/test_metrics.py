@@ -29,7 +29,21 @@ def samples() -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
         ("eventd_events_accepted_total", (), 10),
         ("eventd_events_rejected_total", (("reason", "too_large"),), 2),
         ("eventd_events_settled_total", (("consumer", "handler:jsonl"),), 7),
-        ("eventd_events_dead_total", (("consumer", "handler:jsonl"),), 1),
+        # One is dead, four were and are settled now.
+        ("eventd_events_dead_total", (("consumer", "handler:jsonl"),), 5),
+        ("eventd_dead_settled_total", (("consumer", "handler:jsonl"),), 4),
+        ("eventd_dead_dropped_total", (("consumer", "handler:jsonl"),), 8),
+        ("eventd_dead_letters", (("consumer", "handler:jsonl"),), 1),
+        ("eventd_events_passed_total", (("consumer", "handler:jsonl"),), 3),
+        ("eventd_events_emitted_total", (("consumer", "handler:jsonl"),), 3),
+        ("eventd_consumer_since_offset", (("consumer", "handler:jsonl"),), 1),
+        ("eventd_journal_end_offset", (), 14),
+        ("eventd_journal_damaged_events_total", (), 5),
+        ("eventd_journal_dropped_events_total", (("consumer", "handler:jsonl"),), 6),
+        ("eventd_events_received_total", (("listener", "sources"),), 8),
+        ("eventd_events_pending", (), 2),
+        ("eventd_duplicates_total", (), 6),
+        ("eventd_books_balance", (), 1),
         ("eventd_consumer_pending_events", (("consumer", "handler:jsonl"),), 2),
         ("eventd_handler_retries_total", (("handler", "handler:jsonl"),), 3),
         ("eventd_connections", (("listener", "http"),), 3),
@@ -48,3 +62,16 @@ def test_the_promised_names_are_there(
     samples: dict[tuple[str, tuple[tuple[str, str], ...]], float],
 ) -> None:
     assert samples[name, labels] == value
+
+
+def test_the_books_balance_by_the_metrics_alone(samples: dict[tuple[str, tuple[tuple[str, str], ...]], float]) -> None:
+    def total(name: str) -> float:
+        return sum(value for (found, _), value in samples.items() if found == f"eventd_{name}")
+
+    came = total("events_received_total")
+    assert came == sum(map(total, (
+        "events_accepted_total", "duplicates_total", "events_rejected_total", "events_pending",
+    )))  # fmt: skip
+    known = total("events_settled_total") + total("events_dead_total") - total("dead_settled_total")
+    known += total("events_passed_total") + total("consumer_pending_events")
+    assert known == total("journal_end_offset") - total("consumer_since_offset")
