@@ -31,8 +31,11 @@ class _Entry(NamedTuple):
 COMMANDS: dict[str, _Entry] = {
     "check": _Entry("eventd.cli.check", "Tell everything that is wrong with the configuration."),
     "config": _Entry("eventd.cli.config", "Print the configuration, its defaults or its reference page."),
+    "dead": _Entry("eventd.cli.dead", "Look after dead letters: events that a handler gave up."),
+    "handlers": _Entry("eventd.cli.handlers", "Tell how the handlers do."),
     "journal": _Entry("eventd.cli.journal", "Check, print, copy and shorten the journal."),
     "plugins": _Entry("eventd.cli.plugins", "Tell which plugins are installed."),
+    "replay": _Entry("eventd.cli.replay", "Run events of the journal through a handler once more."),
     "run": _Entry("eventd.cli.run", "Run the daemon in the foreground."),
     "send": _Entry("eventd.cli.send", "Send one event to the daemon."),
     "status": _Entry("eventd.cli.status", "Tell how the daemon is."),

@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from eventd.cli.terminal import safe_lines
+
 __all__ = ["console", "print_table"]
 
 #: In a pipe nobody's window is too narrow.
@@ -46,4 +48,4 @@ def _cell(value: object) -> str:
         return "yes" if value else "no"
     if isinstance(value, int):
         return f"{value:,}"
-    return str(value)
+    return "\n".join(safe_lines(str(value)))

@@ -12,6 +12,7 @@ import msgspec
 
 from eventd.cli.connection import DaemonConnection, Unreachable
 from eventd.cli.options import Settings, configured
+from eventd.cli.terminal import safe
 
 __all__ = ["command", "pretty"]
 
@@ -88,14 +89,9 @@ def pretty(event: dict[str, Any]) -> str:
 def _parts(event: dict[str, Any]) -> Iterator[str]:
     for name, style in _STYLES.items():
         if name in event:
-            yield click.style(_safe(event[name]), **style)
-    yield from (_safe(f"{name}={value}") for name, value in event.items() if name not in _PLACED)
+            yield click.style(safe(event[name]), **style)
+    yield from (safe(f"{name}={value}") for name, value in event.items() if name not in _PLACED)
     if "data" in event:
-        yield _safe(msgspec.json.encode(event["data"]).decode("utf-8"))
+        yield safe(msgspec.json.encode(event["data"]).decode("utf-8"))
     elif "data_base64" in event:
-        yield _safe(f"base64:{event['data_base64']}")
-
-
-def _safe(value: object) -> str:
-    """Text that cannot steer a terminal: what a sender wrote is shown, never obeyed."""
-    return "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in str(value))
+        yield safe(f"base64:{event['data_base64']}")

@@ -20,6 +20,12 @@ def test_in_a_pipe_nothing_is_cut_off_or_taken_as_markup(capsys: pytest.CaptureF
     assert "\x1b" not in output
 
 
+def test_a_cell_cannot_steer_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table(console(), "Title", ("name",), [("a\x1b[2J",)])
+
+    assert "a\\u001b[2J" in capsys.readouterr().out
+
+
 def test_a_table_without_rows(capsys: pytest.CaptureFixture[str]) -> None:
     print_table(console(), "Title", ("name",), [])
 
