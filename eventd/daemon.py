@@ -244,8 +244,8 @@ def _hung_up() -> None:
 
 def _serve(configuration: Configuration) -> int:
     registry = Registry.load(configuration)
-    for name, error in registry.failed:
-        log.error("plugin %s cannot be used: %s", name, error)
+    for _, error in registry.failed:
+        log.error("a plugin cannot be used: %s", error)
     daemon = Daemon(configuration, registry)
     # A signal that comes while parts still start is heeded when all of them can be stopped.
     asked = green.Signal()

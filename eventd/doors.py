@@ -6,6 +6,7 @@ decided by the directory's permissions.
 
 from __future__ import annotations
 
+import errno
 import logging
 import socket
 from collections.abc import Collection, Iterator
@@ -26,6 +27,12 @@ from eventd.protocol.limits import Limits
 __all__ = ["CONTROL", "Doors"]
 
 log = logging.getLogger(__name__)
+
+#: What helps against the usual reasons for which an address cannot be had.
+HINTS = {
+    errno.EADDRINUSE: " (another eventd? ss -ltnp tells who listens there)",
+    errno.EACCES: " (ports below 1024 need systemd's sockets: bind = fd:NAME)",
+}
 
 #: The name of the administration's listener, and of its socket in the run directory.
 CONTROL, CONTROL_SOCKET = "control", "eventd.sock"
@@ -149,7 +156,8 @@ def _faults(faults: list[Fault], where: str) -> Iterator[None]:
         yield
     except (OSError, ValueError) as error:
         # ssl.SSLError is an OSError.
-        faults.append(Fault(f"{where}: {error}"))
+        told = f"{where}: {error.strerror or error}" if isinstance(error, OSError) else f"{where}: {error}"
+        faults.append(Fault(told + HINTS.get(getattr(error, "errno", 0) or 0, "")))
 
 
 def _limits(options: LimitOptions) -> Limits:

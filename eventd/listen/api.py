@@ -84,5 +84,5 @@ def _follow(answers: Answers, request: Request, door: Door) -> Streamed:
     try:
         lines = answers.follow(patterns, start, forever)
     except ValueError as error:
-        raise MalformedInput(str(error), hint="from takes now, earliest, an offset or an RFC 3339 time") from error
+        raise MalformedInput(str(error)) from error
     return Streamed(200, [("Content-Type", NDJSON)], lines)
