@@ -95,7 +95,11 @@ def test_an_event_goes_from_the_socket_to_its_handler(tmp_path: Path, told: list
         wait(lambda: [event.type for event in Seen.events] == ["a.b"])
         peer.send(request("GET", "/api/v1/status"))
         status = json.loads(peer.response()[2])
-        assert status["events"] == {"received": 1, "accepted": 1, "pending": 0, "rejected": {}, "faults": {}}
+        assert status["events"] == {
+            "received": 1, "accepted": 1, "pending": 0, "rejected": {}, "faults": {}, "duplicates": 0,
+            "doors": {"http": 1}, "emitted": {},
+        }  # fmt: skip
+        assert status["imbalances"] == []
         peer.send(request("GET", "/readyz"))
         assert peer.response()[0] == 200
         peer.close()
