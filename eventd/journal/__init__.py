@@ -15,6 +15,10 @@
     search        finds blocks, past what is damaged
     tail          the newest blocks, in memory
     opening       opens the files, whatever state they are in
+    edge          where the next event goes, and whether it can
+    rescue        copies what is readable out of damaged files; pages reads them without SQLite
+    replacing     puts the rescued file in the place of the damaged one; mending does it while the writer runs
+    verify, backup, stats, prune   what operators ask for
     connection, schema, record   SQLite's settings, the tables, a row and its checksum
 
 Only ``journal`` belongs to the hub; everything else is plain code for native threads.

@@ -7,6 +7,7 @@ found now and not by the first event. What it cannot judge, it raises as damage.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable
 
 import msgpack
 import msgspec
@@ -17,7 +18,7 @@ from .pages import Value
 from .record import DamagedRow, from_row
 from .schema import APPEND
 
-__all__ = ["bounds", "next_offset", "try_append"]
+__all__ = ["bounds", "check_numbers", "next_offset", "try_append"]
 
 #: Text as bytes: damaged text must be judged by its checksum and not be an error of its own.
 LAST = """
@@ -78,6 +79,16 @@ def _objects(body: bytes) -> int:
         unpacker.skip()
         count += 1
     return count
+
+
+def check_numbers(numbers: Iterable[object]) -> None:
+    """Whether what must be numbers are numbers: a damaged byte can make text of them.
+
+    :raises sqlite3.DatabaseError: when one is not.
+    """
+    wrong = [number for number in numbers if not isinstance(number, int)]
+    if wrong:
+        raise sqlite3.DatabaseError(f"{wrong[0]!r:.50} should be a number")
 
 
 def try_append(connection: sqlite3.Connection, end: int) -> None:

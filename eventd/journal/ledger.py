@@ -8,7 +8,7 @@ decided whether a unit follows what is durable: see ``Unit.expect``.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
@@ -57,6 +57,12 @@ class Ledger:
         self.cursors = {name: record.offset for name, record in self.consumers.items()}
         self.books = dict(connection.execute("SELECT name, count FROM books"))
         self.dead = deadletters.count(connection)
+
+    def numbers(self) -> Iterator[int]:
+        """Every number of the consumers' records and the books."""
+        for record in self.consumers.values():
+            yield from (record.offset, record.settled, record.dead, record.passed, record.since)
+        yield from self.books.values()
 
     @property
     def top(self) -> int:

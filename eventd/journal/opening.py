@@ -45,8 +45,7 @@ def _open(path: str, writer: Writer) -> Opened:
     except sqlite3.OperationalError:
         # The disk or its rights: the files may be whole.
         raise
-    except (sqlite3.DatabaseError, TypeError, ValueError, OverflowError) as error:
-        # Where a column has another kind than was written, it is Python that refuses.
+    except sqlite3.DatabaseError as error:
         log.error("the journal %s is damaged: %s", path, error)
     lost = replace(path, writer.options.node).lost
     return writer.open()._replace(lost=lost)

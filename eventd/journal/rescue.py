@@ -47,8 +47,13 @@ KINDS: dict[str, tuple[type, ...]] = {
 }
 #: How many columns a row of the table of blocks has.
 BLOCK_COLUMNS = 8
-#: Tables that are copied beside the blocks; those without kinds only as far as SQLite reads them.
-OTHERS = (*KINDS, "books", "recent")
+#: The same for all tables beside the blocks, as SQLite gives their rows: with the row's own number.
+ROWS: dict[str, tuple[type, ...]] = {
+    **KINDS,
+    "dead_letters": (int, *KINDS["dead_letters"][1:]),
+    "books": (str, int),
+    "recent": (int, bytes, int),
+}
 #: Of two rows of a consumer the one that is farther on is the newer one.
 LATER = "INSERT INTO cursors VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (consumer) DO UPDATE SET " + ", ".join(
     f"{column} = excluded.{column}" for column in ("offset", "above", "settled", "dead", "passed", "since")
@@ -129,7 +134,7 @@ class _Copy:
             old.close()
 
     def _copy_tables(self) -> None:
-        for table in OTHERS:
+        for table in ROWS:
             try:
                 old = self._connect()
             except sqlite3.Error:
@@ -151,13 +156,15 @@ class _Copy:
         if columns:
             insert = f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"
             rows = old.execute(f"SELECT {', '.join(columns)} FROM {table}")
-            self.others += self._insert(insert, rows)
+            self.others += self._insert(insert, rows, ROWS[table])
 
-    def _insert(self, insert: str, rows: Iterator[Sequence[Value]]) -> int:
+    def _insert(self, insert: str, rows: Iterator[Sequence[Value]], kinds: tuple[type, ...]) -> int:
         number = 0
         with _Transaction(self._fresh):
             for row in rows:
-                number += self._fresh.execute(insert, row).rowcount
+                # A value of another kind is damaged: in its new place it would be so again.
+                if all(map(isinstance, row, kinds)):
+                    number += self._fresh.execute(insert, row).rowcount
         return number
 
     def _search_pages(self) -> None:

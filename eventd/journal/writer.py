@@ -20,7 +20,7 @@ from eventd.event import Block
 
 from .checkpoint import Checkpointer, checkpoint
 from .connection import JournalOptions, connect
-from .edge import next_offset, try_append
+from .edge import check_numbers, next_offset, try_append
 from .housekeeping import Housekeeping, Report
 from .jobs import Chore, Job, Jobs
 from .ledger import Changes, Ledger
@@ -169,6 +169,7 @@ class Writer:
             renew(connection)
             identity = prepare(connection, self.options.node)
         self._ledger.read(connection)
+        check_numbers(self._ledger.numbers())
         end = next_offset(connection, self._ledger.top)
         try_append(connection, end)
         row = connection.execute("SELECT first FROM blocks ORDER BY first LIMIT 1").fetchone()

@@ -135,3 +135,24 @@ def test_a_random_page_never_keeps_it_from_starting_and_taking_events(tmp_path: 
         assert journal.append(draft()).error is None, f"page {number}"
         assert len(journal.blocks()) > 60, f"page {number}"
         journal.close()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE cursors SET offset = 'x'",
+        "UPDATE cursors SET since = x'00'",
+        "INSERT INTO books VALUES ('heard', 'x')",
+    ],
+)
+def test_a_number_that_is_none_any_more_costs_its_row(tmp_path: Path, whole: list[Block], damage: str) -> None:
+    journal = InlineJournal(tmp_path)
+    journal.close()
+    journal.sql(damage)
+
+    again = rescued(tmp_path)
+
+    assert again.blocks() == whole
+    assert again.opened.dead == {"handler:h": 1}
+    assert again.append(draft()).firsts == [4000]
+    again.close()
