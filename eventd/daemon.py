@@ -23,12 +23,14 @@ from eventd.dispatch.dispatcher import Dispatcher
 from eventd.dispatch.follow import follow
 from eventd.dispatch.pruning import prune_journal
 from eventd.doors import Doors
+from eventd.duplicates import MOST_KNOWN, Duplicates
 from eventd.errors import ConfigurationError, EventdError, Fault
 from eventd.event import Draft
 from eventd.formats.blocks import merge, split
 from eventd.ingest import Done, Ingest
 from eventd.journal import Committed, Journal, JournalOptions, Unit
 from eventd.listen.api import Answers, build_routes
+from eventd.listen.door import Submit
 from eventd.listen.maintenance import PRUNE, Wish, prune_route
 from eventd.listen.routes import Route, Routes
 from eventd.observe.books import Books
@@ -76,6 +78,7 @@ class Daemon:
         self._after = ExitStack()
         self.journal = self._journal()
         self.ingest = Ingest(self._append, self.hub.call_soon, self._pressure, MOST_PENDING)
+        self.books.refused = self.ingest.refused
 
     def start(self) -> None:
         """Open the journal, start the plugins, and only then let events in.
@@ -91,6 +94,8 @@ class Daemon:
         self._make_state_dir()
         self.journal.open()
         in_time(self.journal.close)
+        self.ingest.accepted = self.books.restore(self.journal.books)
+        after(self._keep_books)
         self._build()
         self.dispatcher.start()
         in_time(self.dispatcher.stop)
@@ -149,7 +154,7 @@ class Daemon:
             node, self.hub, self.books, self.health, self.journal, self.ingest, self.dispatcher, registry
         )
         self.doors = Doors(
-            self.configuration, self.ingest.submit_all, self.books, registry.schemas, self._routes(), self.group
+            self.configuration, self._front(), self.books, registry.schemas, self._routes(), self.group
         )
         self.report.doors = self.doors
         self.health.add(lambda: self.journal.problem)
@@ -157,6 +162,18 @@ class Daemon:
         self.health.add(lambda: "the daemon is stopping" if self._stopping else None)
         self.hub.stall_limit = self.configuration.eventd.stall_limit
         self.hub.on_stall = self._stalled
+
+    def _front(self) -> Submit:
+        """What the doors submit to: ingest, or what takes out duplicates before it."""
+        window = self.configuration.journal.dedupe_window
+        if not window:
+            return self.ingest.submit_all
+        duplicates = Duplicates(self.ingest.submit_all, self.hub.call_soon, self.books, window)
+        offset = max(self.journal.offset_at(time.time_ns() - int(window * 1e9)), self.journal.end - MOST_KNOWN)
+        while blocks := self.journal.read(offset):
+            duplicates.learn(blocks)
+            offset = blocks[-1].end
+        return duplicates.submit_all
 
     def _routes(self) -> Routes:
         routes = build_routes(Answers(
@@ -191,13 +208,21 @@ class Daemon:
         )
 
     def _append(self, drafts: list[Draft], done: Done) -> None:
+        changed = self.books.changes(accepted=sum([draft.count for draft in drafts]))
+
         def committed(outcome: Committed | EventdError) -> None:
             if isinstance(outcome, EventdError):
+                self.books.take_back(changed)
                 done(-1, outcome)
             else:
                 done(outcome.first, None)
 
-        self.journal.submit(Unit(drafts=[part for draft in merge(drafts) for part in split(draft)]), committed)
+        parts = [part for draft in merge(drafts) for part in split(draft)]
+        self.journal.submit(Unit(drafts=parts, books=changed), committed)
+
+    def _keep_books(self) -> None:
+        """What was refused since the last events came, before the journal is closed."""
+        self.journal.submit(Unit(books=self.books.changes(accepted=0)), lambda outcome: None)
 
     def _submit_source(self, draft: Draft, done: Done) -> None:
         self.books.receive(SOURCES, draft.count)

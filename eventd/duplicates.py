@@ -17,6 +17,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from functools import partial
+from typing import Protocol
 
 from eventd.errors import EventdError
 from eventd.event import Block, Draft
@@ -32,6 +33,12 @@ SECOND = 1_000_000_000
 
 Done = Callable[[int, EventdError | None], None]
 Submit = Callable[[list[Draft], int, Done], None]
+
+
+class Book(Protocol):
+    """Where it writes down how many there were."""
+
+    duplicates: int
 
 
 class _Known:
@@ -68,19 +75,23 @@ class Duplicates:
     """Stands between the doors and ingest; runs on the hub.
 
     :param submit: ingest's door. :param window: seconds.
-    :param call_soon: runs a callable at the end of the hub's pass.
+    :param call_soon: runs a callable at the end of the hub's pass. :param book: counts them.
     """
 
     def __init__(
-        self, submit: Submit, call_soon: Callable[[Callable[[], None]], object], window: float, most: int = MOST_KNOWN
+        self,
+        submit: Submit,
+        call_soon: Callable[[Callable[[], None]], object],
+        book: Book,
+        window: float,
+        most: int = MOST_KNOWN,
     ) -> None:
         self._submit = submit
         self._call_soon = call_soon
         self._window = int(window * SECOND)
         self._most = most
+        self._book = book
         self._known: OrderedDict[bytes, _Known] = OrderedDict()
-        #: Events that were acknowledged again and not stored again.
-        self.count = 0
 
     def learn(self, blocks: Iterable[Block]) -> None:
         """Know the events of the journal's newest blocks, oldest first."""
@@ -97,7 +108,7 @@ class Duplicates:
         met: list[_Known] = []
         added = [self._sort(draft, now, fresh, met) for draft in drafts]
         new = sum([draft.count for draft in fresh])
-        self.count += len(met)
+        self._book.duplicates += len(met)
         answer = _Answer(len(met) + bool(fresh), done)
         for known in met:
             self._tell(known, answer.part)

@@ -14,6 +14,7 @@ from eventd.duplicates import Duplicates
 from eventd.errors import EventdError, JournalUnavailable
 from eventd.event import Block, Draft, Encoding
 from eventd.formats import json_events
+from eventd.observe.books import Books
 
 
 def events(*ids: str, type: str = "a.b") -> Draft:
@@ -30,8 +31,13 @@ class World:
         self.soon: list[Callable[[], None]] = []
         self.submitted: list[tuple[list[Draft], Callable[[int, EventdError | None], None]]] = []
         self.answers: dict[str, tuple[int, EventdError | None]] = {}
+        self.books = Books()
         self.duplicates = Duplicates(
-            lambda drafts, count, done: self.submitted.append((drafts, done)), self.soon.append, window, most
+            lambda drafts, count, done: self.submitted.append((drafts, done)),
+            self.soon.append,
+            self.books,
+            window,
+            most,
         )
 
     def publish(self, name: str, *drafts: Draft) -> None:
@@ -63,7 +69,7 @@ def test_a_second_copy_is_acknowledged_with_the_first_ones_offset(world: World) 
     world.turn()
     assert world.answers == {"one": (7, None), "again": (7, None)}
     assert world.submitted == []
-    assert world.duplicates.count == 1
+    assert world.books.duplicates == 1
 
 
 def test_a_copy_of_an_event_under_way_waits_for_it(world: World) -> None:
