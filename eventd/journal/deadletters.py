@@ -21,11 +21,12 @@ EVENT = 2
 class Letters(msgspec.Struct, frozen=True, kw_only=True):
     """Which dead letters are meant; by default all of them, as many as ``limit``.
 
-    ``after`` is an id, ``since`` and ``before`` are moments of the last attempt in nanoseconds since 1970 UTC.
+    ``consumer`` is one or several, ``after`` is an id. ``since`` and ``before`` are moments of
+    the last attempt in nanoseconds since 1970 UTC.
     """
 
     ids: Sequence[int] | None = None
-    consumer: str | None = None
+    consumer: str | Sequence[str] | None = None
     type: str | None = None
     after: int = 0
     since: int | None = None
@@ -39,8 +40,12 @@ class Letters(msgspec.Struct, frozen=True, kw_only=True):
         if self.ids is not None:
             condition += f" AND id IN ({', '.join('?' * len(self.ids))})"
             values += self.ids
+        if self.consumer is not None:
+            consumers = [self.consumer] if isinstance(self.consumer, str) else self.consumer
+            condition += f" AND consumer IN ({', '.join('?' * len(consumers))})"
+            values += consumers
         for column, value in (
-            ("consumer =", self.consumer), ("type =", self.type),
+            ("type =", self.type),
             ("last_time >=", self.since), ("last_time <", self.before),
         ):  # fmt: skip
             if value is not None:

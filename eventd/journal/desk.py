@@ -7,7 +7,7 @@ commits; the green thread that asks waits for its answer, and the hub goes on.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -72,7 +72,7 @@ class Desk(Standing):
 
     def dead_letters(
         self,
-        consumer: str | None = None,
+        consumer: str | Sequence[str] | None = None,
         type: str | None = None,
         after: int = 0,
         limit: int = 100,
@@ -80,8 +80,17 @@ class Desk(Standing):
         before: int | None = None,
     ) -> list[DeadLetter]:
         """Dead letters with an ``id`` above ``after``, oldest first; see ``Letters``."""
-        chosen = Letters(consumer=consumer, type=type, after=after, limit=limit, since=since, before=before)
+        return self.letters(
+            Letters(consumer=consumer, type=type, after=after, limit=limit, since=since, before=before)
+        )
+
+    def letters(self, chosen: Letters) -> list[DeadLetter]:
+        """The dead letters that are chosen, oldest first."""
         return self._questions.ask(partial(list_letters, chosen=chosen))
+
+    def dead_ids(self, chosen: Letters) -> list[int]:
+        """The ids of what ``letters`` gives."""
+        return self._questions.ask(partial(list_ids, chosen=chosen))
 
     def dead_letter(self, number: int) -> DeadLetter | None:
         """The dead letter with this ``id``, if it is still there."""

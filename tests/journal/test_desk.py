@@ -31,6 +31,9 @@ def test_dead_letters_are_chosen_by_what_they_are_of(tmp_path: Path) -> None:
             assert ids() == [1, 2, 3]
             assert (ids(consumer=A), ids(type="x.y"), ids(type="")) == ([1, 2], [1], [3])
             assert (ids(since=20), ids(before=20), ids(after=1, limit=1)) == ([2, 3], [1], [2])
+            assert ids(consumer=(A, B)) == [1, 2, 3]
+            assert [found.offset for found in journal.letters(Letters(ids=[3, 2, 9]))] == [2, 1]
+            assert journal.dead_ids(Letters(consumer=A)) == [1, 2]
             found = journal.dead_letter(2)
             assert found is not None
             assert (found.type, found.offset) == ("x.z", 2)
