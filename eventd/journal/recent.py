@@ -11,6 +11,7 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from operator import itemgetter
 
 from .schema import REMEMBER
 
@@ -35,7 +36,7 @@ def slot_width(window: float) -> int:
 def remember(connection: sqlite3.Connection, rows: Iterable[Row]) -> None:
     """Write ids within the transaction that is open."""
     # In the order of the table: neighbours share a page.
-    connection.executemany(REMEMBER, sorted(rows))
+    connection.executemany(REMEMBER, sorted(rows, key=itemgetter(0, 1)))
 
 
 def prune(connection: sqlite3.Connection, before: int) -> bool:

@@ -15,6 +15,7 @@ from eventd import green
 from eventd.event import Block, Draft, Encoding
 from eventd.journal import DeadLetter, Journal, JournalOptions, Unit
 from eventd.journal.connection import connect
+from eventd.journal.jobs import Chore
 from eventd.journal.ledger import Changes
 from eventd.journal.opening import open_journal
 from eventd.journal.reader import Reader
@@ -74,6 +75,15 @@ class InlineJournal:
 
     def append(self, *drafts: Draft) -> Outcome:
         return self.commit(Unit(drafts=list(drafts)))
+
+    def perform(self, work: Callable[[sqlite3.Connection, Changes], object]) -> object:
+        """Let the writer do a chore; what it returned."""
+        told: list[tuple[object, BaseException | None]] = []
+        self.writer.submit(Chore(work, lambda value, error: told.append((value, error))))
+        self.writer.step()
+        value, error = told[0]
+        assert error is None
+        return value
 
     def scan(self, offset: int = 0, end: int = EVERYTHING, limit: int = EVERYTHING) -> Scan:
         return self.reader.scan(offset, end, limit)

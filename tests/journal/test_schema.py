@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 
 from eventd.errors import JournalUnavailable
-from eventd.journal import schema
+from eventd.event import Block, Encoding
+from eventd.journal import ConsumerRecord, Letters, Move, Unit, schema
 from eventd.journal.connection import connect
+from eventd.journal.deadletters import list_letters
+from eventd.journal.record import to_row
+from tests.journal.support import InlineJournal
 
 
 @pytest.fixture
@@ -76,6 +80,89 @@ def test_an_older_version_is_brought_up_to_date(
     assert schema.prepare(connection, "") == made
     assert connection.execute("PRAGMA user_version").fetchone() == (3,)
     assert connection.execute("SELECT count(*) FROM sqlite_schema WHERE name IN ('two', 'three')").fetchone() == (2,)
+
+
+#: The tables of format 1, as it wrote them.
+TABLES_1 = """
+CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+CREATE TABLE blocks (
+    first INTEGER PRIMARY KEY,
+    count INTEGER NOT NULL,
+    received INTEGER NOT NULL,
+    encoding INTEGER NOT NULL,
+    crc INTEGER NOT NULL,
+    types TEXT NOT NULL,
+    origin TEXT NOT NULL,
+    body BLOB NOT NULL
+);
+CREATE TABLE cursors (consumer TEXT PRIMARY KEY, offset INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE dead_letters (
+    id INTEGER PRIMARY KEY,
+    consumer TEXT NOT NULL,
+    offset INTEGER NOT NULL,
+    event BLOB NOT NULL,
+    attempts INTEGER NOT NULL,
+    first_time INTEGER NOT NULL,
+    last_time INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    traceback TEXT NOT NULL,
+    UNIQUE (consumer, offset)
+);
+"""
+
+
+def written_by_format_1(path: Path) -> None:
+    """A journal of the first version, with the rows that it wrote."""
+    with connect(str(path)) as connection:
+        connection.executescript(TABLES_1)
+        connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+        connection.execute("PRAGMA user_version = 1")
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", [("node", "north"), ("epoch", "e1"), ("created", 1)])
+        block = Block(0, 9, Encoding.JSON, ("a.b",), 5, b"{}")
+        connection.execute("INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?, ?)", to_row(block))
+        connection.execute("INSERT INTO cursors VALUES ('handler:a', 7)")
+        connection.executemany(
+            "INSERT INTO dead_letters VALUES (?, 'handler:a', ?, ?, 3, 10, 20, 'no', '')",
+            [(1, 3, b'{"type":"a.b"}'), (2, 4, b"{}"), (3, 5, b"\xff not JSON")],
+        )
+    connection.close()
+
+
+def test_a_journal_of_format_1_goes_on(tmp_path: Path) -> None:
+    written_by_format_1(tmp_path / "journal.sqlite")
+
+    for _ in range(2):
+        journal = InlineJournal(tmp_path)
+        assert journal.opened.identity == ("north", "e1")
+        assert (journal.opened.end, journal.opened.dead) == (9, {"handler:a": 3})
+        assert journal.opened.consumers == {"handler:a": ConsumerRecord(7, since=7)}
+        letters = journal.reader.ask(lambda connection: list_letters(connection, Letters()))
+        assert [(found.id, found.type) for found in letters] == [(1, "a.b"), (2, ""), (3, "")]
+        journal.close()
+
+    journal.open()
+    journal.commit(Unit(moves={"handler:a": Move(9, settled=2)}, expect={"handler:a": 7}, raised=[2]))
+    assert journal.reader.consumers() == {"handler:a": ConsumerRecord(9, (), 2, 0, 0, since=7)}
+    journal.close()
+
+
+def columns(path: Path) -> dict[str, object]:
+    """What tables and indexes a journal has."""
+    connection = connect(str(path))
+    names = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE sql IS NOT NULL")]
+    found: dict[str, object] = {name: connection.execute(f"PRAGMA table_xinfo({name})").fetchall() for name in names}
+    connection.close()
+    return found
+
+
+def test_a_journal_that_was_brought_up_to_date_is_like_a_new_one(tmp_path: Path) -> None:
+    written_by_format_1(tmp_path / "old")
+    for name in ("old", "new"):
+        connection = connect(str(tmp_path / name))
+        schema.prepare(connection, "")
+        connection.close()
+
+    assert columns(tmp_path / "old") == columns(tmp_path / "new")
 
 
 def test_the_page_shows_the_tables_as_they_are(root: Path) -> None:

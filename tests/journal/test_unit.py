@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eventd.journal import Unit
+from eventd.journal import ConsumerRecord, Move, Unit
 from tests.journal.support import draft, letter
 
 
@@ -10,12 +10,23 @@ def test_its_size_is_that_of_its_events() -> None:
     unit = Unit(drafts=[draft(body=b"12345"), draft(body=b"678")], cursors={"a": 1}, dead=[letter(event=b"{}")])
 
     assert unit.size == 10
+    assert Unit(state={"a": {"key": b"12", "gone": None}}).size == 9
 
 
 def test_only_a_cursor_alone_can_wait() -> None:
     assert not Unit(cursors={"a": 1}).urgent
     assert Unit(cursors={"a": 1}, drafts=[draft()]).urgent
     assert Unit(dead=[letter()]).urgent
+    assert Unit(state={"a": {"key": b"1"}}).urgent
+    assert Unit(raised=[1]).urgent
+    assert not Unit(moves={"a": Move(1)}, books={"x": 1}).urgent
+
+
+def test_a_record_tells_how_much_is_done_and_up_to_where() -> None:
+    record = ConsumerRecord(5, ((7, 9), (12, 13)))
+
+    assert (record.done, record.top) == (8, 13)
+    assert (ConsumerRecord(5).done, ConsumerRecord(5).top) == (5, 5)
 
 
 def test_units_share_nothing() -> None:
