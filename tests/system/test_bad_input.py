@@ -308,7 +308,7 @@ def test_forward(case: str, daemon: DaemonProcess) -> None:
             pass
         assert read_all(connection) == b""
     until(lambda: counted(daemon) > before, what="the refusal to be counted")
-    assert "forward: refused input of 127.0.0.1" in daemon.tail()
+    until(lambda: "forward: refused input of 127.0.0.1" in daemon.tail(), what="the log to say so")
 
 
 def test_forward_skips_bad_events_of_a_good_chunk_and_acknowledges_the_rest(guarded: DaemonProcess) -> None:
