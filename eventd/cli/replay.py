@@ -43,9 +43,10 @@ def command(
 ) -> None:
     """Run events of the journal through a handler once more.
 
-    Its place and its live events are not touched. The handler sees the events as it did before, and what it emits and keeps becomes durable as ever,
-    so it should be one that may see an event twice. When this is broken off, the same command goes on
-    where it was. Exits with 1 when an event failed: those are dead letters then.
+    Its place and its live events are not touched. It sees the events as it did before, and what it
+    emits and keeps becomes durable as ever, so it should be one that may see an event twice. When
+    this is broken off, the same command goes on where it was. Exits with 1 when an event failed:
+    those are dead letters then.
 
     \b
     Examples:
