@@ -109,6 +109,8 @@ class PluginOptions(msgspec.Struct, frozen=True):
     retry_first: float
     retry_most: float
     start: str
+    order_by: str | None
+    timeout: float
     own: OwnKeys
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .table import Section, Setting
-from .values import BOOLEAN, COUNT, DURATION, POSITIVE, START, choice
+from .values import BOOLEAN, COUNT, DURATION, ORDER, POSITIVE, START, choice
 
 __all__ = ["EVENT_TYPE", "HANDLER", "SERVICE", "SOURCE"]
 
@@ -22,6 +22,14 @@ _BATCHES = (
     Setting("batch_size", POSITIVE, "1000", "The most events that it gets at once."),
     Setting("batch_wait", DURATION, "0s", "How long to wait for a batch to fill; 0 hands on what there is."),
 )
+_ORDER = Setting("order_by", ORDER, None,
+                 "Events with the same value here are handled in order: while one of them waits for its next "
+                 "attempt, the others wait behind it. With * all events are in one order.",
+                 unset="an event that waits holds back no other")  # fmt: skip
+_TIMEOUT = Setting("timeout", DURATION, "0s",
+                   "How long a call may take in a native thread; then it has failed, and another instance goes on "
+                   "in a new thread. 0 is no limit. Beside the connections, a call that takes longer is told.",
+                   )  # fmt: skip
 _START = Setting("start", START, "now", "From where a new one reads; one that has run goes on where it was.")
 
 EVENT_TYPE = Section(
@@ -30,7 +38,7 @@ EVENT_TYPE = Section(
     plugin=True,
     examples=("NAME",),
     help="An installed event type, by the name of its entry point.",
-    settings=(_ENABLED, _RUN, *_BATCHES, *_RETRIES, _START),
+    settings=(_ENABLED, _RUN, *_BATCHES, _ORDER, *_RETRIES, _TIMEOUT, _START),
 )
 
 HANDLER = Section(
@@ -39,7 +47,7 @@ HANDLER = Section(
     plugin=True,
     examples=("NAME",),
     help="An installed handler, by the name of its entry point; its own keys stand here, too.",
-    settings=(_ENABLED, _RUN, *_BATCHES, *_RETRIES, _START),
+    settings=(_ENABLED, _RUN, *_BATCHES, _ORDER, *_RETRIES, _TIMEOUT, _START),
 )
 
 SOURCE = Section(

@@ -18,6 +18,7 @@ __all__ = [
     "COUNT",
     "DURATION",
     "LIST",
+    "ORDER",
     "PATH",
     "POSITIVE",
     "SIZE",
@@ -34,6 +35,7 @@ _DURATION = re.compile(r"(?:\d+(?:\.\d+)?\s*(?:ms|[smhdw])\s*)+")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|[smhdw])")
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?", re.IGNORECASE)
 _HOST_PORT = re.compile(r"(?:\[[0-9A-Fa-f:.%\w]+\]|[^\s:\[\]/]*):(\d{1,5})")
+_ORDER = re.compile(r"\*|[a-z0-9]+|data(\.[^.\s]+)+")
 _DESCRIPTOR = re.compile(r"fd:\S+")
 _MOST_PORT = 65535
 
@@ -120,6 +122,12 @@ def _start(text: str) -> str:
     return text
 
 
+def _order(text: str) -> str:
+    if not _ORDER.fullmatch(text) or text == "data":
+        raise ValueError(f"{text!r} is neither an attribute such as subject, nor a field such as data.sensor, nor *")
+    return text
+
+
 TEXT = Kind("text", "any text", _text)
 BOOLEAN = Kind("yes or no", "`yes` or `no`", _boolean)
 COUNT = Kind("number", "a whole number from 0 on", _count)
@@ -130,6 +138,8 @@ PATH = Kind("path", "an absolute path", _path)
 LIST = Kind("list", "values separated by commas or line ends", _list)
 ADDRESS = Kind("address", "`host:port`, `[v6]:port`, `unix:/path` or `fd:NAME`", _address)
 START = Kind("place", "`now`, `earliest` or an RFC 3339 time", _start)
+
+ORDER = Kind("order", "an attribute such as `subject`, a field such as `data.sensor`, or `*`", _order)
 
 
 def choice(*values: str) -> Kind:

@@ -1,31 +1,41 @@
-"""Makes durable what handling led to: cursors that move, events emitted, dead letters.
+"""Makes durable what handling led to: one consumer's units, one behind the other.
 
-A cursor that moves alone is only a note for the next start: handling goes on at once,
-and the newest place of all consumers is written from time to time. What was emitted or
-given up is committed together with the cursor, and waited for.
+    settle ──► note (its place moved, nothing else) ──► written with others of its own, soon
+          └──► a unit: place, events emitted, state, dead letters ──► in flight, several at once
+
+Each unit is fenced: it follows the one before it or is refused. So handling need not wait
+for the disk. Where the journal refuses, all that is in flight comes back and is sent again
+in its order; where it says that it has gone another way, the consumer steps back to what
+is durable.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
-from eventd import green
-from eventd.errors import EventdError
+from eventd.dispatch.progress import Ranges, move_between, record_at
+from eventd.errors import EventdError, Superseded
 from eventd.event import Draft
 from eventd.formats.blocks import merge
-from eventd.journal import Committed, DeadLetter, Unit
+from eventd.green import Signal
+from eventd.journal import Committed, ConsumerRecord, DeadLetter, Unit
 
-__all__ = ["Commits", "Cursors"]
+__all__ = ["NEW", "Commits"]
 
 log = logging.getLogger(__name__)
 
-#: Seconds for which moves of cursors are gathered: what a crash repeats is bounded by it.
+#: Seconds for which moves of a cursor are gathered: what a crash repeats is bounded by it.
 GATHERED_FOR = 0.1
-
-#: Seconds after which a commit that the journal could not take is tried again.
+#: Seconds after which what the journal could not take is sent again.
 TRY_AGAIN = 1.0
+#: Units in flight, and their bytes, behind which the consumer waits.
+MOST_UNITS = 16
+MOST_BYTES = 16 << 20
+#: What the durable record of a consumer that has none is expected to be.
+NEW = -1
 
 Submit = Callable[[Unit, Callable[[Committed | EventdError], None]], object]
 
@@ -37,101 +47,167 @@ class Timers(Protocol):
         """Run ``function`` later."""
 
 
-class Cursors:
-    """The places of all consumers: what is durable, and what is on its way."""
-
-    def __init__(self, submit: Submit, timers: Timers) -> None:
-        self._submit = submit
-        self._timers = timers
-        self._moved: dict[str, int] = {}
-        self._scheduled = False
-        self._in_flight = 0
-        self._written = green.Signal()
-        self._stopped = False
-
-    def move(self, consumer: str, offset: int) -> None:
-        """Note a place; it is written soon."""
-        self._moved[consumer] = offset
-        if not self._scheduled:
-            self._later(GATHERED_FOR)
-
-    def forget(self, consumer: str) -> None:
-        """Drop what waits to be written: a newer place is committed otherwise."""
-        self._moved.pop(consumer, None)
-
-    def flush(self) -> None:
-        """Write what waits, now."""
-        if self._moved:
-            moved, self._moved = self._moved, {}
-            self._in_flight += 1
-            self._submit(Unit(cursors=moved), lambda outcome: self._done(moved, outcome))
-
-    def stop(self, timeout: float) -> bool:
-        """Write what waits; whether all of it became durable in time."""
-        self.flush()
-        if self._in_flight:
-            self._written.clear()
-            self._written.wait(timeout)
-        self._stopped = True
-        return not self._in_flight and not self._moved
-
-    def _later(self, seconds: float) -> None:
-        self._scheduled = True
-        self._timers.call_later(seconds, self._due)
-
-    def _due(self) -> None:
-        self._scheduled = False
-        if not self._stopped:
-            self.flush()
-
-    def _done(self, moved: dict[str, int], outcome: Committed | EventdError) -> None:
-        self._in_flight -= 1
-        if isinstance(outcome, EventdError):
-            # What has moved on since is newer.
-            self._moved = moved | self._moved
-            if not self._scheduled:
-                self._later(TRY_AGAIN)
-        if not self._in_flight:
-            self._written.set()
-
-
 class Commits:
     """The door through which one consumer settles.
 
-    :param wait: pauses for some seconds; true when the daemon stops.
+    :param record: where it is.
+    :param durable: the offset of its durable record, ``NEW`` where it has none.
+    :param landed: told each unit that became durable.
+    :param lost: called when what is in flight will never be durable.
+    :param keeper: whose state it writes, where that is not the consumer's own.
     """
 
-    def __init__(self, consumer: str, submit: Submit, cursors: Cursors, wait: Callable[[float], bool]) -> None:
+    def __init__(
+        self,
+        consumer: str,
+        submit: Submit,
+        timers: Timers,
+        record: ConsumerRecord,
+        durable: int,
+        landed: Callable[[Unit], None],
+        lost: Callable[[], None],
+        keeper: str = "",
+    ) -> None:
         self._consumer = consumer
         self._submit = submit
-        self._cursors = cursors
-        self._wait = wait
+        self._timers = timers
+        #: Where the consumer is, and its books, with all that it was told to settle.
+        self.record = record
+        self._sent = record
+        self._expected = durable
+        self._landed = landed
+        self._lost = lost
+        self._keeper = keeper or consumer
+        self._line: deque[Unit] = deque()
+        self._bytes = 0
+        self._out = 0
+        self._moved = Signal()
+        self._noted = False
+        self._refusal: EventdError | None = None
+        self._closed = False
+        #: The journal has gone another way: nothing of this line will be durable.
+        self.broken = False
 
-    def commit(self, end: int, drafts: list[Draft], dead: list[DeadLetter]) -> bool:
-        """Make it durable that everything below ``end`` is done; false where the daemon stopped before."""
-        if not drafts and not dead:
-            self._cursors.move(self._consumer, end)
-            return True
-        unit = Unit(drafts=merge(drafts), cursors={self._consumer: end}, dead=dead)
-        while True:
-            self._cursors.forget(self._consumer)
-            outcome = self._committed(unit)
+    @property
+    def pending(self) -> bool:
+        """Whether something is not durable yet."""
+        return bool(self._line) or self.record != self._sent
+
+    def settle(
+        self,
+        place: tuple[int, Ranges],
+        settled: int = 0,
+        lost: int = 0,
+        drafts: list[Draft] | None = None,
+        dead: list[DeadLetter] | None = None,
+        raised: list[int] | None = None,
+        state: dict[str, bytes | None] | None = None,
+    ) -> None:
+        """Note where the consumer is now, and make durable what it led to; returns when there is room for more.
+
+        :param lost: how many more events are given up.
+        """
+        self.record = record_at(*place, self.record, settled, lost)
+        if not (drafts or dead or raised or state):
+            self._note()
+            return
+        unit = Unit(drafts=merge(drafts or []), dead=dead or [], raised=raised or [])
+        if state:
+            unit.state = {self._keeper: state}
+        alone = self.record.done == self._sent.done
+        self._send(unit)
+        # The fence is made of places: nothing may follow a unit that has none of its own before it is durable.
+        self._wait(0 if alone else MOST_UNITS)
+
+    def flush(self) -> None:
+        """Write where the consumer is, now."""
+        if self.record != self._sent or self._expected == NEW:
+            self._send(Unit())
+
+    def drain(self) -> None:
+        """Wait until all that is in flight is durable, or will never be."""
+        self._wait(0)
+
+    def close(self) -> None:
+        """Write what waits, and wait until each unit is durable or refused."""
+        if not self.broken:
+            self.flush()
+        self._closed = True
+        while self._out or (self._line and not self._stuck):
+            self._moved.clear()
+            self._moved.wait()
+
+    def stop(self) -> None:
+        """Let nobody wait for a journal that refuses: the daemon stops."""
+        self._closed = True
+        self._moved.set()
+
+    @property
+    def _stuck(self) -> bool:
+        """Whether waiting is of no use."""
+        return self.broken or (self._closed and self._refusal is not None and not self._out)
+
+    def _note(self) -> None:
+        if not self._noted and self.record != self._sent:
+            self._noted = True
+            self._timers.call_later(GATHERED_FOR, self._due)
+
+    def _due(self) -> None:
+        if self._refusal is not None or len(self._line) >= MOST_UNITS:
+            # It says the same later, with what has moved until then.
+            self._timers.call_later(TRY_AGAIN, self._due)
+            return
+        self._noted = False
+        if not self._closed and not self.broken:
+            self.flush()
+
+    def _send(self, unit: Unit) -> None:
+        unit.moves = {self._consumer: move_between(self._sent, self.record)}
+        unit.expect = {self._consumer: self._expected}
+        self._sent, self._expected = self.record, self.record.offset
+        self._line.append(unit)
+        self._bytes += unit.size
+        if self._refusal is None and not self.broken:
+            self._hand_in(unit)
+
+    def _hand_in(self, unit: Unit) -> None:
+        self._out += 1
+        self._submit(unit, self._answered)
+
+    def _wait(self, most: int) -> None:
+        while (len(self._line) > most or self._bytes > MOST_BYTES) and not self._stuck:
+            self._moved.clear()
+            self._moved.wait()
+
+    def _answered(self, outcome: Committed | EventdError) -> None:
+        """The answer to the unit that was handed in before all others without an answer."""
+        self._out -= 1
+        if not self.broken:
             if isinstance(outcome, Committed):
-                # An older place that was refused meanwhile waits to be written again.
-                self._cursors.forget(self._consumer)
-                return True
-            log.warning("%s: its outcome cannot be committed: %s", self._consumer, outcome)
-            if self._wait(outcome.retry_after or TRY_AGAIN):
-                return False
+                unit = self._line.popleft()
+                self._bytes -= unit.size
+                self._landed(unit)
+            elif self._refusal is None:
+                self._refused(outcome)
+            if self._refusal is not None and not self._out and not self.broken:
+                self._timers.call_later(self._refusal.retry_after or TRY_AGAIN, self._again)
+        self._moved.set()
 
-    def _committed(self, unit: Unit) -> Committed | EventdError:
-        known = green.Signal()
-        outcomes: list[Committed | EventdError] = []
+    def _refused(self, error: EventdError) -> None:
+        """The first one of those in flight was; those behind it will be, too."""
+        self._refusal = error
+        if isinstance(error, Superseded):
+            self.broken = True
+            log.error("%s: %s; it goes back to what is durable", self._consumer, error)
+            self._lost()
+        else:
+            log.warning("%s: its outcome cannot be committed: %s", self._consumer, error)
 
-        def done(outcome: Committed | EventdError) -> None:
-            outcomes.append(outcome)
-            known.set()
-
-        self._submit(unit, done)
-        known.wait()
-        return outcomes[0]
+    def _again(self) -> None:
+        if self._closed or self.broken:
+            return
+        self._refusal = None
+        for unit in list(self._line):
+            # Where the first one is refused at once, the others wait for it.
+            if self._refusal is None:
+                self._hand_in(unit)

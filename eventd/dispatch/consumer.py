@@ -1,68 +1,55 @@
-"""One handler or event type at work: from its durable cursor on, in order, for ever.
+"""One handler or event type at work: from its durable cursor on, for ever.
 
-    read ──► cut a portion ──► handle ──► settle ──┐
-      ▲                                            │
-      └───────────── park when caught up ◄─────────┘
+    those whose time has come ─┐
+                               ├─► handle ──► settle ──┐
+    read ──► cut a portion ────┘                       │
+      ▲                                                │
+      └─────────────── park when caught up ◄───────────┘
 
-The consumer keeps its place and its books. How an event is handled is in ``handling``,
-how it is made durable in ``commits``.
+The consumer keeps its place. How an event is handled is in ``handling``, which events wait
+in ``ordering``, how an outcome is made durable, and the books, in ``commits``.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
-
-import msgspec
+from collections.abc import Callable, Mapping, Sequence
 
 from eventd.dispatch.commits import Commits
 from eventd.dispatch.feed import Feed, Parked
-from eventd.dispatch.handling import Handling, Interrupted
-from eventd.dispatch.portion import Backlog, Portion
+from eventd.dispatch.handling import Handling, Outcome
+from eventd.dispatch.instance import Instance, Interrupted
+from eventd.dispatch.intake import Intake
+from eventd.dispatch.ordering import Ordering, Tries, Waiting
+from eventd.dispatch.portion import Portion
+from eventd.dispatch.progress import ConsumerStatus, Ranges, place, record_at
 from eventd.dispatch.work import Work
-from eventd.event import Draft, Event
+from eventd.event import Block, Encoding, Event
+from eventd.formats.blocks import decode
 from eventd.green import Signal
-from eventd.journal import DeadLetter, Journal
+from eventd.journal import ConsumerRecord, DeadLetter, Journal, Unit
 from eventd.routing import Patterns
 
-__all__ = ["Consumer", "ConsumerStatus"]
+__all__ = ["Consumer"]
 
 log = logging.getLogger(__name__)
 
 #: Seconds after which a consumer that wants nothing of what comes has its place written.
 SAVED_EVERY = 5.0
 
-#: Bytes that are read while a batch waits for more: then it is handed on, full or not.
-FILLED_BYTES = 8 << 20
-#: Seconds after which one that waits for its batch to fill looks whether it is to stop.
-LOOK_UP = 0.5
+#: Makes the door to the journal: from a record, what is told of units that are durable, and of a line that is lost.
+Door = Callable[[ConsumerRecord, Callable[[Unit], None], Callable[[], None]], Commits]
 
 
-class ConsumerStatus(msgspec.Struct):
-    """A consumer at one instant.
-
-    Each event of the journal from ``since`` on, where its cursor was when the daemon
-    started, is in exactly one of ``settled``, ``dead``, ``passed`` (of a type that it
-    does not want, or gone from the journal) and ``pending``.
-    """
-
-    name: str
-    kind: str
-    cursor: int
-    pending: int
-    settled: int
-    dead: int
-    passed: int
-    since: int
-    retries: int
-    state: str
+#: Told the id of a dead letter that was tried again, and whether it is settled now.
+Told = Callable[[int, bool], None]
 
 
 class Consumer:
     """Drives one plugin along the journal.
 
-    :param position: the first offset that it has not settled.
+    :param record: where it is.
     """
 
     def __init__(
@@ -70,9 +57,9 @@ class Consumer:
         work: Work,
         journal: Journal,
         feed: Feed,
-        commits: Callable[[Callable[[float], bool]], Commits],
+        door: Door,
         types: Mapping[str, type[Event]],
-        position: int,
+        record: ConsumerRecord,
     ) -> None:
         loaded = work.loaded
         self.name = loaded.full_name
@@ -80,40 +67,46 @@ class Consumer:
         self._work = work
         self._journal = journal
         self._feed = feed
+        self._door = door
+        self._types = types
         self._options = loaded.options
-        self._bed = Parked(position)
-        self._started_at = position
-        self._backlog = Backlog(Patterns(loaded.types).matches, types)
-        self._read_to = position
-        self._saved = position
-        self._commits = commits(self._pause)
-        self._handling: Handling | None = None
         self._stop = Signal()
-        self._settled = 0
-        self._dead = 0
         #: Events that the plugin emitted and that became durable.
         self.emitted = 0
-        self.state = "starting"
+        self._state = "starting"
+        self._bed = Parked(record.offset)
+        self._intake = Intake(self.name, journal, Patterns(loaded.types).matches, types)
+        self._told: dict[int, Told] = {}
+        self._commits = door(record, self._landed, self._bed.call)
+        self._instance = Instance(work, self._pause)
+        self._handling = Handling(
+            self.name, self._instance.call, self._instance.breathe, work.policy, Ordering(), work.key
+        )
+        self._begin(record)
         feed.subscribe(loaded.types, self._bed)
 
     def run(self) -> None:
         """Start the plugin and follow the journal until told to stop."""
-        if self._start():
+        try:
+            self._instance.start()
             while not self.stopping:
-                try:
-                    self._follow()
-                except Interrupted:
-                    break
-                except Exception:
-                    log.exception("%s: reading the journal failed; it goes on from its last place", self.name)
-                    self._step_back()
-        self._work.stop()
+                self._follow()
+        except Interrupted:
+            pass
         self._save()
-        self.state = "stopped"
+        self._commits.flush()
+        self._work.stop()
+        self._commits.close()
+        self._state = "stopped"
+
+    def save(self) -> None:
+        """Have its place written now, also where it has none yet."""
+        self._commits.flush()
 
     def stop(self) -> None:
-        """Have it stop when the portion in its hands is settled, or before its next attempt."""
+        """Have it stop when the portion in its hands is settled."""
         self._stop.set()
+        self._commits.stop()
         self._bed.call()
 
     @property
@@ -121,112 +114,173 @@ class Consumer:
         """Whether it was told to stop."""
         return self._stop.is_set()
 
+    @property
+    def unsaved(self) -> bool:
+        """Whether something that it did is not durable."""
+        return self._commits.pending
+
+    @property
+    def state(self) -> str:
+        """A word for what it does."""
+        if self._state == "stopped":
+            return self._state
+        return self._instance.trouble or ("retrying" if self._ordering.count else self._state)
+
     def status(self) -> ConsumerStatus:
         """How it is now."""
-        position = max(self._bed.position, self._feed.offset) if self._bed.parked else self._bed.position
-        passed = self._bed.passed + position - self._bed.position
-        known = self._settled + self._dead + passed
+        front = max(self._bed.position, self._feed.offset) if self._bed.parked else self._bed.position
+        now = record_at(*self._place(front), self._commits.record, 0, 0)
         return ConsumerStatus(
             name=self.name,
             kind=self.kind,
-            cursor=position,
-            pending=max(0, self._journal.end - self._started_at - known),
-            settled=self._settled,
-            dead=self._dead,
-            passed=passed,
-            since=self._started_at,
-            retries=self._handling.retries if self._handling else 0,
-            state="retrying" if self._handling and self._handling.waiting else self.state,
+            cursor=now.offset,
+            pending=max(0, self._journal.end - now.done),
+            settled=now.settled,
+            dead=now.dead,
+            passed=now.passed,
+            since=now.since,
+            retries=self._handling.retries,
+            state=self.state,
         )
 
-    def _start(self) -> bool:
-        """Build and start the plugin, again and again until it starts; false when told to stop meanwhile."""
-        attempts = 0
-        while not self.stopping:
-            runner = self._work.start()
-            if runner is not None:
-                self._handling = Handling(self.name, runner, self._work.policy, self._settle, self._pause)
-                return True
-            attempts += 1
-            self.state = "failing"
-            self._pause(self._work.policy.backoff(attempts))
-        return False
+    def retry(self, letters: Sequence[DeadLetter], told: Told) -> None:
+        """Handle the events of dead letters again, and tell what became of each once that is durable.
+
+        They have all their attempts again; a letter is dropped in the unit that settles it.
+        """
+        for letter in letters:
+            self._told[letter.id] = told
+            block = Block(letter.offset, 1, Encoding.JSON, (), letter.last_time, letter.event)
+            key = self._work.key(decode(block, self._types)[0]) if self._work.key else letter.offset
+            self._ordering.put(Waiting(block, key, Tries(), alone=True, letter=letter))
+        self._bed.call()
+
+    def _begin(self, record: ConsumerRecord) -> None:
+        """Go on from a record."""
+        for number in list(self._told):
+            self._tell(number, settled=False)
+        self._ordering = Ordering()
+        self._handling.ordering = self._ordering
+        self._above: Ranges = record.above
+        self._bed.position = record.offset
+        self._intake.start(record.offset, record.above)
 
     def _follow(self) -> None:
-        assert self._handling is not None
-        while not self.stopping:
-            portion = self._next()
-            if portion is None:
-                continue
-            self.state = "running"
-            dead = self._dead
-            self._handling.handle(portion)
-            self._settled += portion.count - (self._dead - dead)
-            self._bed.passed += portion.end - self._bed.position - portion.count
+        """Follow the journal until told to stop, or until something fails that is not the plugin's fault."""
+        try:
+            while not self.stopping:
+                self._step()
+        except Interrupted:
+            raise
+        except Exception:
+            log.exception("%s: it goes on from its last place", self.name)
+            self._step_back()
+
+    def _step(self) -> None:
+        if self._commits.broken:
+            self._go_back()
+        portion = self._next()
+        if portion is None:
+            return
+        self._state = "running"
+        outcome = self._handling.handle(portion)
+        if not portion.waiting:
             self._bed.position = portion.end
+        self._settle(outcome)
 
     def _next(self) -> Portion | None:
         """The next portion; ``None`` after sleeping, or when there is nothing but what is not wanted."""
-        if not self._backlog.count and not self._read() and self._journal.end <= self._bed.position:
+        if self._ordering.count:
+            ready = self._ordering.ready(time.monotonic(), self._options.batch_size)
+            if ready:
+                return Portion.of(ready, self._types)
+            if self._ordering.full:
+                self._sleep()
+                return None
+        intake = self._intake
+        if not intake.count and not intake.read() and self._journal.end <= self._bed.position:
             self._sleep()
             return None
-        if self._options.batch_wait and self._backlog.count < self._options.batch_size:
+        if self._options.batch_wait and intake.count < self._options.batch_size:
             self._fill()
-        return self._backlog.cut(self._options.batch_size)
+        portion = intake.cut(self._options.batch_size)
+        if portion is None:
+            self._bed.pass_to(intake.position)
+        return portion
 
     def _sleep(self) -> None:
-        self.state = "idle"
+        """Sleep until something is wanted or due."""
+        if self.stopping or self._commits.broken:
+            return
+        self._state = "idle"
         self._save()
-        self._bed.park(self._feed, SAVED_EVERY)
-        self._read_to = max(self._read_to, self._bed.position)
-        if self._handling is not None:
-            self._handling.breathe.reset()
-
-    def _read(self) -> int:
-        """Put what the journal has next into the backlog; the bytes of what is wanted of it."""
-        end = self._journal.end
-        blocks = self._journal.read(self._read_to)
-        size = 0
-        for block in blocks:
-            size += self._backlog.add(block, self._read_to)
-            self._read_to = block.end
-        if not blocks and end > self._read_to:
-            log.warning("%s: events %d to %d are not in the journal any more", self.name, self._read_to, end - 1)
-            self._read_to = end
-            self._bed.pass_to(end)
-        return size
+        due = self._ordering.next_due
+        seconds = SAVED_EVERY if due is None else min(SAVED_EVERY, max(0.0, due - time.monotonic()))
+        if self._ordering.full:
+            self._stop.wait(seconds)
+        else:
+            self._bed.park(self._feed, seconds)
+            self._intake.skip_to(self._bed.position)
+        self._instance.rested()
 
     def _fill(self) -> None:
-        """Wait until there are enough events for a batch, but not longer than the section says."""
-        assert self._handling is not None
-        left = self._options.batch_wait
-        until = time.monotonic() + left
-        size = 0
-        while self._backlog.count < self._options.batch_size and size < FILLED_BYTES and left > 0:
-            if self.stopping:
-                return
-            self._journal.wait(self._read_to, min(left, LOOK_UP))
-            size += self._read()
-            self._handling.breathe()
-            left = until - time.monotonic()
+        """Let a batch fill, but not longer than the section says, or than others can wait for their next attempt."""
+        until = time.monotonic() + self._options.batch_wait
+        due = self._ordering.next_due
+        self._intake.fill(self._options.batch_size, until if due is None else min(until, due), self._goes_on)
 
-    def _step_back(self) -> None:
-        self.state = "failing"
-        self._backlog.clear()
-        self._read_to = self._bed.position
-        self._pause(self._work.policy.backoff(1))
+    def _goes_on(self) -> bool:
+        self._instance.breathe()
+        return not self.stopping
+
+    def _place(self, front: int) -> tuple[int, Ranges]:
+        if self._above and self._above[-1][1] <= front:
+            self._above = ()
+        return place(front, self._ordering.offsets, self._above)
+
+    def _settle(self, outcome: Outcome) -> None:
+        state = self._work.state
+        changes = state.take() if state is not None else None
+        self._commits.settle(
+            self._place(self._bed.position), outcome.settled, outcome.lost,
+            outcome.drafts, outcome.dead, outcome.raised, changes,
+        )  # fmt: skip
 
     def _save(self) -> None:
         """Have the place written that it came to without handling anything."""
-        if self._bed.position > self._saved:
-            self._settle(self._bed.position, [], [])
+        self._commits.settle(self._place(self._bed.position))
 
-    def _settle(self, end: int, drafts: list[Draft], dead: list[DeadLetter]) -> None:
-        if not self._commits.commit(end, drafts, dead):
-            raise Interrupted
-        self._saved = end
-        self._dead += len(dead)
-        self.emitted += sum(draft.count for draft in drafts)
+    def _landed(self, unit: Unit) -> None:
+        """A unit is durable."""
+        self.emitted += sum([draft.count for draft in unit.drafts])
+        if unit.state and self._work.state is not None:
+            self._work.state.committed()
+        for number in unit.raised:
+            self._tell(number, settled=True)
+        for letter in unit.dead:
+            self._tell(letter.id, settled=False)
+
+    def _tell(self, number: int, *, settled: bool) -> None:
+        told = self._told.pop(number, None)
+        if told is not None:
+            told(number, settled)
+
+    def _go_back(self) -> None:
+        """Begin anew from what is durable."""
+        self._commits.close()
+        if self._work.state is not None:
+            self._work.state.forget()
+        record = self._journal.consumers.get(self.name, self._commits.record)
+        self._commits = self._door(record, self._landed, self._bed.call)
+        self._begin(record)
+
+    def _step_back(self) -> None:
+        """Something failed that is not the plugin's fault: what is not settled is read again, after a while."""
+        self._state = "failing"
+        if self._work.state is not None:
+            self._work.state.drop()
+        self._begin(self._commits.record)
+        self._pause(self._work.policy.backoff(1))
 
     def _pause(self, seconds: float) -> bool:
         return self._stop.wait(seconds)

@@ -8,17 +8,20 @@ the daemon, too; a webhook waits for requests, so it starts with the consumers.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from functools import partial
 
-from eventd.dispatch.commits import Commits, Cursors
-from eventd.dispatch.consumer import Consumer, ConsumerStatus
-from eventd.dispatch.emitter import Collector, Deliver, Submit, source_of
+from eventd.dispatch.commits import NEW, Commits
+from eventd.dispatch.consumer import Consumer
+from eventd.dispatch.emitter import Deliver, Submit
 from eventd.dispatch.feed import Feed
 from eventd.dispatch.follow import place
+from eventd.dispatch.progress import ConsumerStatus
 from eventd.dispatch.sources import Sources
 from eventd.dispatch.webhooks import Webhooks
 from eventd.dispatch.work import Observe, Work
 from eventd.green import Bridge, Group, Hub
-from eventd.journal import Journal
+from eventd.journal import ConsumerRecord, Journal, Unit
 from eventd.plugin.loaded import Loaded
 from eventd.plugin.registry import Registry
 
@@ -56,7 +59,7 @@ class Dispatcher:
         self._observe = observe
         self._group = Group("dispatch")
         self._feeds = Group("feed")
-        self._cursors = Cursors(journal.submit, hub)
+        self._hub = hub
         self._feed = Feed(journal, journal.end)
         self.consumers: list[Consumer] = []
 
@@ -68,7 +71,6 @@ class Dispatcher:
         executed = [loaded for loaded in self._registry.event_types.values() if hasattr(loaded.subject, "execute")]
         for loaded in [*executed, *self._registry.handlers.values()]:
             self.consumers.append(self._consumer(loaded))
-        self._cursors.flush()
         self._feeds.spawn("feed", self._feed.run)
         for consumer in self.consumers:
             self._group.spawn(consumer.name, consumer.run)
@@ -81,7 +83,7 @@ class Dispatcher:
         in_time = self._group.stop(timeout)
         self._feeds.kill()
         self._registry.injector.close()
-        return self._cursors.stop(timeout) and in_time
+        return in_time and not any(consumer.unsaved for consumer in self.consumers)
 
     def status(self) -> list[ConsumerStatus]:
         """How each consumer is now."""
@@ -93,22 +95,20 @@ class Dispatcher:
         return sum(consumer.emitted for consumer in self.consumers)
 
     def _consumer(self, loaded: Loaded) -> Consumer:
-        registry = self._registry
-        collector = Collector(source_of(registry.configuration.eventd.node, loaded.full_name), registry.schemas)
-        return Consumer(
-            Work(loaded, registry, self._bridge, collector, self._observe),
-            self._journal,
-            self._feed,
-            lambda wait: Commits(loaded.full_name, self._journal.submit, self._cursors, wait),
-            registry.types,
-            self._position(loaded),
-        )
+        """A consumer that goes on where it was, or starts where its section says."""
+        name, journal = loaded.full_name, self._journal
+        record = journal.consumers.get(name)
+        if record is None:
+            position = place(journal, loaded.options.start)
+            record = ConsumerRecord(position, since=position)
+        work = Work(loaded, self._registry, self._bridge, journal.state(name), self._observe)
+        consumer = Consumer(work, journal, self._feed, partial(self._door, name), self._registry.types, record)
+        if name not in journal.consumers:
+            consumer.save()
+        return consumer
 
-    def _position(self, loaded: Loaded) -> int:
-        """Where the consumer goes on, or starts where it is new."""
-        known = self._journal.cursors.get(loaded.full_name)
-        if known is not None:
-            return known
-        position = place(self._journal, loaded.options.start)
-        self._cursors.move(loaded.full_name, position)
-        return position
+    def _door(
+        self, name: str, record: ConsumerRecord, landed: Callable[[Unit], None], lost: Callable[[], None]
+    ) -> Commits:
+        durable = record.offset if name in self._journal.consumers else NEW
+        return Commits(name, self._journal.submit, self._hub, record, durable, landed, lost)

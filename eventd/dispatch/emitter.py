@@ -82,7 +82,7 @@ class Collector(_Writer):
         """A place to rewind to."""
         return len(self._drafts)
 
-    def rewind(self, mark: int) -> None:
+    def rewind(self, mark: int = 0) -> None:
         """Forget what was emitted since ``mark``."""
         del self._drafts[mark:]
 

@@ -28,8 +28,6 @@ class Parked:
     def __init__(self, position: int) -> None:
         #: The first offset that it has not handled or passed over.
         self.position = position
-        #: Events that it did not want.
-        self.passed = 0
         self.parked = False
         self._signal = Signal()
 
@@ -59,10 +57,8 @@ class Parked:
         self._signal.set()
 
     def pass_to(self, offset: int) -> None:
-        """Count what lies before ``offset`` as not wanted."""
-        if offset > self.position:
-            self.passed += offset - self.position
-            self.position = offset
+        """What lies before ``offset`` is not wanted."""
+        self.position = max(self.position, offset)
 
 
 class Feed:

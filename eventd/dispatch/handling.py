@@ -1,15 +1,15 @@
-"""One portion of events, from the first call to the last attempt.
+"""One portion of events, from the call to what becomes of each.
 
     together ──ok──────────────────────────────► settled
        │ raised, or some failed
        ▼
     one by one, in order ──ok──────────────────► settled
-       │ raised: pause, again
-       ▼
-    attempts used up, or rejected ─────────────► dead letter
+       │ raised
+       ├─ attempts left ──► waits for the next one, and those of its key behind it
+       └─ used up, or rejected ────────────────► dead letter
 
-An event that waits for its next attempt holds back those behind it, so that a handler
-sees events in order. Before each pause, all that went before is settled.
+Nothing is waited for here: what waits does so in ``ordering``, and comes back in a portion
+of its own. How it all becomes durable is in ``commits``.
 """
 
 from __future__ import annotations
@@ -17,175 +17,210 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import msgspec
 
+from eventd.dispatch.keys import Key
+from eventd.dispatch.ordering import Ordering, Tries, Waiting
 from eventd.dispatch.portion import Portion
 from eventd.dispatch.retry import Policy
-from eventd.dispatch.runner import Runner
+from eventd.dispatch.runner import Behind
 from eventd.event import Batch, Draft
 from eventd.formats import json_events
 from eventd.journal import DeadLetter
 from eventd.plugin.contract import Retry
 
-__all__ = ["Handling", "Interrupted", "Settle"]
+__all__ = ["Handling", "Outcome"]
 
 log = logging.getLogger(__name__)
 
 #: Characters of a traceback that a dead letter keeps: the end says what was raised where.
 MOST_TRACEBACK = 16384
 
-#: Told that everything below an offset is done, and what it led to; returns when that is
-#: durable, or at once where it led to nothing.
-Settle = Callable[[int, list[Draft], list[DeadLetter]], None]
 
+class Outcome(msgspec.Struct):
+    """What a portion came to: how many more events are settled and given up, and what they led to.
 
-class Interrupted(Exception):
-    """The daemon stops while an event waits for its next attempt; it stays pending."""
+    ``raised`` are dead letters that are settled after all.
+    """
 
-
-class Tries(msgspec.Struct):
-    """What an event went through; ``error`` is ``None`` where it was not at fault."""
-
-    attempts: int = 0
-    first_time: int = 0
-    last_time: int = 0
-    error: BaseException | None = None
-
-    def failed(self, error: BaseException) -> None:
-        """Note one more attempt."""
-        self.last_time = time.time_ns()
-        self.first_time = self.first_time or self.last_time
-        self.attempts += 1
-        self.error = error
+    settled: int = 0
+    lost: int = 0
+    drafts: list[Draft] = []
+    dead: list[DeadLetter] = []
+    raised: list[int] = []
 
 
 class Handling:
     """Brings portions of one consumer to their end.
 
-    :param wait: pauses for some seconds; true when the daemon stops.
+    :param call: has a batch handled, and returns what was emitted.
+    :param breathe: lets others on the hub have their turn, when it is time to.
     """
 
     def __init__(
-        self, consumer: str, runner: Runner, policy: Policy, settle: Settle, wait: Callable[[float], bool]
+        self,
+        consumer: str,
+        call: Callable[[Batch], list[Draft]],
+        breathe: Callable[[], None],
+        policy: Policy,
+        ordering: Ordering,
+        key: Key | None,
     ) -> None:
         self._consumer = consumer
-        self._runner = runner
+        self._call = call
+        self._breathe = breathe
         self._policy = policy
-        self._settle = settle
-        self._wait = wait
-        self.breathe = runner.breathe
-        self._drafts: list[Draft] = []
-        self._dead: list[DeadLetter] = []
+        #: Those that wait, and are to be brought back in portions of their own.
+        self.ordering = ordering
+        self._key = key
+        self._outcome = Outcome()
+        self._held: set[Hashable] = set()
         #: Calls that were made again.
         self.retries = 0
-        #: Whether an event waits for its next attempt.
-        self.waiting = False
 
-    def handle(self, portion: Portion) -> None:
-        """Return when each event of the portion is handled or a dead letter.
+    def handle(self, portion: Portion) -> Outcome:
+        """Handle the events of a portion; each is settled, given up or waits when this returns."""
+        self._outcome, self._held = Outcome(), set()
+        if portion.waiting:
+            self.retries += 1
+        elif self._key is not None and self.ordering.count:
+            portion = self._in_order(portion, self._key)
+        if portion.count:
+            self._together(portion)
+        self._breathe()
+        return self._outcome
 
-        :raises Interrupted: when the daemon stops before.
-        """
-        self._drafts, self._dead = [], []
-        tries = self._together(portion) if portion.count else {}
-        for index in sorted(tries):
-            self._alone(portion, index, tries[index])
-            self.breathe()
-        self._settled(portion.end)
-        self.breathe()
+    def _in_order(self, portion: Portion, key: Key) -> Portion:
+        """Have those wait that another one of their key waits before; the rest of the portion."""
+        holds = self.ordering.holds
+        held = {index for index, event in enumerate(portion.load()) if holds(key(event))}
+        for index in sorted(held):
+            self.ordering.put(self._waiting(portion, index))
+        return portion.besides(held) if held else portion
 
-    def _together(self, portion: Portion) -> dict[int, Tries]:
-        """Handle all at once; those that are to be handled alone."""
-        whole = Tries()
-        load = portion.load
-        while True:
-            batch = Batch(portion.count, load)
-            try:
-                self._drafts += self._runner.run(batch)
-            except Exception as error:  # noqa: BLE001 - whatever the plugin raises
-                whole.failed(error)
-                if portion.count == 1:
-                    return {0: whole}
-                log.warning("%s: a batch of %d events failed: %r", self._consumer, portion.count, error)
-                if not self._again_together(portion, whole):
-                    return self._apart(portion, whole)
-                load = portion.reload
-                continue
-            return {index: _failed(error) for index, error in batch.failures.items()}
+    def _together(self, portion: Portion) -> None:
+        batch = Batch(portion.count, portion.load)
+        try:
+            drafts = self._call(batch)
+        except Exception as error:  # noqa: BLE001 - whatever the plugin raises
+            self._failed_together(portion, error)
+            return
+        self._outcome.drafts += drafts
+        if not batch.failures and not portion.waiting:
+            self._outcome.settled += portion.count
+            return
+        for index in range(portion.count):
+            self._judge(portion, index, batch.failures.get(index))
 
-    def _again_together(self, portion: Portion, whole: Tries) -> bool:
-        """Whether the batch is handled as a whole once more: only where the handler asked for it."""
-        if not isinstance(whole.error, Retry):
-            return False
-        pause = self._policy.pause(whole.attempts, whole.error)
+    def _failed_together(self, portion: Portion, error: Exception) -> None:
+        if portion.count == 1:
+            self._judge(portion, 0, error)
+            return
+        log.warning("%s: a batch of %d events failed: %r", self._consumer, portion.count, error)
+        if isinstance(error, Retry) and self._again_together(portion, error):
+            return
+        self.retries += 1
+        for index in range(portion.count):
+            self._alone(portion, index, last=isinstance(error, Retry))
+            self._breathe()
+
+    def _again_together(self, portion: Portion, error: Retry) -> bool:
+        """Have all of them wait for the same moment; false where they have done so often enough."""
+        attempts = 1 + max([waiting.tries.attempts for waiting in portion.waiting], default=0)
+        pause = self._policy.pause(attempts, error)
         if pause is None:
             return False
-        self._pause(portion.offset(0), pause)
+        due, now = time.monotonic() + pause, time.time_ns()
+        for index in range(portion.count):
+            waiting = self._waiting(portion, index)
+            waiting.tries.failed(now)
+            waiting.due = due
+            self.ordering.put(waiting)
         return True
 
-    def _apart(self, portion: Portion, whole: Tries) -> dict[int, Tries]:
-        """Each event has as many attempts left as a fault of another one cannot have cost it."""
-        used = max(0, self._policy.attempts - 1) if isinstance(whole.error, Retry) else 0
-        self.retries += 1
-        return {index: Tries(used, whole.first_time, whole.last_time) for index in range(portion.count)}
-
-    def _alone(self, portion: Portion, index: int, tries: Tries) -> None:
-        while True:
-            if tries.error is not None:
-                pause = self._policy.pause(tries.attempts, tries.error)
-                if pause is None:
-                    self._bury(portion, index, tries, tries.error)
-                    return
-                log.warning(
-                    "%s: event %d failed, attempt %d; again in %.3g s: %r",
-                    self._consumer, portion.offset(index), tries.attempts, pause, tries.error,
-                )  # fmt: skip
-                self._pause(portion.offset(index), pause)
-            batch = Batch.of([portion.event(index)])
-            try:
-                drafts = self._runner.run(batch)
-            except Exception as error:  # noqa: BLE001 - whatever the plugin raises
-                tries.failed(error)
-                continue
-            if not batch.failures:
-                self._drafts += drafts
-                return
-            tries.failed(batch.failures[0])
-
-    def _pause(self, offset: int, seconds: float) -> None:
-        self._settled(offset)
-        self.waiting = True
+    def _alone(self, portion: Portion, index: int, *, last: bool) -> None:
+        """Handle one of several that failed together; where they were to be tried again, once and no more."""
+        event = portion.event(index)
+        if self._held and self._key is not None and self._key(event) in self._held:
+            self._judge(portion, index, Behind())
+            return
+        if last and portion.waiting:
+            tries = portion.waiting[index].tries
+            tries.attempts = min(tries.attempts, max(0, self._policy.attempts - 1))
+        batch = Batch.of([event])
         try:
-            if self._wait(seconds):
-                raise Interrupted
-        finally:
-            self.waiting = False
-        self.retries += 1
-        self.breathe.reset()
+            self._outcome.drafts += self._call(batch)
+        except Exception as error:  # noqa: BLE001 - whatever the plugin raises
+            self._judge(portion, index, error)
+        else:
+            self._judge(portion, index, batch.failures.get(0))
 
-    def _bury(self, portion: Portion, index: int, tries: Tries, error: BaseException) -> None:
-        offset = portion.offset(index)
-        told = "".join(traceback.format_exception(error))
-        log.error("%s: event %d is put aside after attempt %d: %r", self._consumer, offset, tries.attempts, error)
-        self._dead.append(
-            DeadLetter(
-                consumer=self._consumer,
-                offset=offset,
-                event=json_events.write(portion.event(index)),
-                attempts=tries.attempts,
-                first_time=tries.first_time,
-                last_time=tries.last_time,
-                reason=_words(error),
-                traceback=told[-MOST_TRACEBACK:],
-            )
+    def _judge(self, portion: Portion, index: int, error: BaseException | None) -> None:
+        """Say what becomes of one event after a call."""
+        if error is None:
+            self._settled(portion.waiting[index] if portion.waiting else None)
+            return
+        waiting = self._waiting(portion, index)
+        if isinstance(error, Behind):
+            self.ordering.put(waiting)
+            return
+        waiting.tries.failed(time.time_ns())
+        pause = self._policy.pause(waiting.tries.attempts, error)
+        if pause is None:
+            self._bury(portion, index, waiting, error)
+        else:
+            self._wait(waiting, pause, error)
+
+    def _waiting(self, portion: Portion, index: int) -> Waiting:
+        """What is known of an event that waited, or is to wait."""
+        if portion.waiting:
+            return portion.waiting[index]
+        block = portion.block(index)
+        key = self._key(portion.event(index)) if self._key else block.first
+        return Waiting(block, key, Tries())
+
+    def _wait(self, waiting: Waiting, pause: float, error: BaseException) -> None:
+        log.warning(
+            "%s: event %d failed, attempt %d; again in %.3g s: %r",
+            self._consumer, waiting.offset, waiting.tries.attempts, pause, error,
+        )  # fmt: skip
+        waiting.due = time.monotonic() + pause
+        waiting.alone = True
+        self._held.add(waiting.key)
+        self.ordering.put(waiting)
+
+    def _settled(self, waiting: Waiting | None) -> None:
+        letter = None if waiting is None else waiting.letter
+        if letter is not None:
+            self._outcome.raised.append(letter.id)
+        if letter is None or letter.consumer == self._consumer:
+            self._outcome.settled += 1
+            self._outcome.lost -= letter is not None
+        if waiting is not None:
+            self.ordering.done(waiting)
+
+    def _bury(self, portion: Portion, index: int, waiting: Waiting, error: BaseException) -> None:
+        tries, before = waiting.tries, waiting.letter
+        log.error(
+            "%s: event %d is put aside after attempt %d: %r", self._consumer, waiting.offset, tries.attempts, error
         )
-
-    def _settled(self, end: int) -> None:
-        drafts, self._drafts = self._drafts, []
-        dead, self._dead = self._dead, []
-        self._settle(end, drafts, dead)
+        letter = DeadLetter(
+            consumer=before.consumer if before else self._consumer,
+            offset=waiting.offset,
+            event=before.event if before else json_events.write(portion.event(index)),
+            attempts=tries.attempts + (before.attempts if before else 0),
+            first_time=before.first_time if before else tries.first_time,
+            last_time=tries.last_time,
+            reason=_words(error),
+            traceback="".join(traceback.format_exception(error))[-MOST_TRACEBACK:],
+            id=before.id if before else 0,
+        )
+        self._outcome.dead.append(letter)
+        self._outcome.lost += before is None
+        if waiting.out:
+            self.ordering.done(waiting)
 
 
 def _words(error: BaseException) -> str:
@@ -193,9 +228,3 @@ def _words(error: BaseException) -> str:
         return f"{type(error).__name__}: {error}"
     except Exception:  # noqa: BLE001 - a plugin's own error, whose text fails, too
         return type(error).__name__
-
-
-def _failed(error: BaseException) -> Tries:
-    tries = Tries()
-    tries.failed(error)
-    return tries

@@ -8,9 +8,14 @@ looks, except where a block has types that the consumer does not want.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
+import msgspec
+
+from eventd.dispatch.ordering import Waiting
+from eventd.dispatch.progress import Ranges, covers, without
 from eventd.event import Block, Event
+from eventd.formats.apart import alone, pieces
 from eventd.formats.blocks import decode
 
 __all__ = ["Backlog", "Portion"]
@@ -21,14 +26,15 @@ Types = Mapping[str, type[Event]]
 class View:
     """One block as one consumer sees it: the indices that it wants, in order, from ``at`` on."""
 
-    __slots__ = ("_decoded", "at", "block", "chosen", "types")
+    __slots__ = ("_decoded", "_pieces", "at", "block", "chosen", "types")
 
-    def __init__(self, block: Block, start: int, wants: Callable[[str], bool], types: Types) -> None:
+    def __init__(self, block: Block, types: Types, chosen: Sequence[int] = range(1)) -> None:
         self.block = block
         self.types = types
         self.at = 0
         self._decoded: list[Event] | None = None
-        self.chosen = self._choose(range(start, block.count), wants)
+        self._pieces: Sequence[msgspec.Raw] | None = None
+        self.chosen = chosen
 
     def events(self) -> list[Event]:
         """All events of the block, decoded once for all who look through this view."""
@@ -36,10 +42,20 @@ class View:
             self._decoded = decode(self.block, self.types)
         return self._decoded
 
-    def decode_again(self) -> list[Event]:
-        """The events as the journal has them, whatever a handler did to those it got."""
-        self._decoded = None
-        return self.events()
+    def alone(self, index: int) -> Block:
+        """One event as a block of its own."""
+        if self.block.count == 1:
+            return self.block
+        if self._pieces is None:
+            self._pieces = pieces(self.block)
+        return alone(self.block, self._pieces, index)
+
+    def choose(self, wants: Callable[[str], bool], done: Ranges) -> None:
+        """Leave out what is not wanted, and what is done already."""
+        self.chosen = self._wanted(wants)
+        first, end = self.block.first, self.block.end
+        if done and covers(done, first, end):
+            self.chosen = [offset - first for offset in without([first + index for index in self.chosen], done)]
 
     @property
     def left(self) -> int:
@@ -51,56 +67,64 @@ class View:
         """The offset up to which nothing is left to hand out."""
         return self.block.first + self.chosen[self.at] if self.left else self.block.end
 
-    def _choose(self, indices: range, wants: Callable[[str], bool]) -> Sequence[int]:
+    def _wanted(self, wants: Callable[[str], bool]) -> Sequence[int]:
         verdicts = set(map(wants, self.block.types))
         if verdicts == {True}:
-            return indices
+            return self.chosen
         if verdicts == {False}:
             return ()
         events = self.events()
-        return [index for index in indices if wants(events[index].type)]
+        return [index for index in self.chosen if wants(events[index].type)]
+
+
+#: A part of a portion: indices into one block.
+Part = tuple[View, Sequence[int]]
 
 
 class Portion:
-    """Events to handle together: ``count`` of them; below ``end``, nothing else is left to handle."""
+    """Events to handle together: ``count`` of them; below ``end``, nothing else is left to handle.
 
-    def __init__(self, slices: list[tuple[View, int, int]], end: int) -> None:
-        self._slices = slices
-        self._used: set[int] | None = None
-        self.count = sum(stop - start for _, start, stop in slices)
+    ``waiting`` has what is known of those that waited for this, and is empty for a first attempt.
+    """
+
+    def __init__(self, parts: list[Part], end: int, waiting: Sequence[Waiting] = ()) -> None:
+        self._parts = parts
+        self.count = sum([len(chosen) for _, chosen in parts])
         self.end = end
+        self.waiting = waiting
+
+    @classmethod
+    def of(cls, waiting: Sequence[Waiting], types: Types) -> Portion:
+        """Those whose time has come."""
+        return cls([(View(one.block, types), range(1)) for one in waiting], -1, waiting)
 
     def load(self) -> list[Event]:
         """The events, decoded."""
-        if len(self._slices) == 1:
-            return self._slice(*self._slices[0])
-        return [event for part in self._slices for event in self._slice(*part)]
-
-    def reload(self) -> list[Event]:
-        """The events, decoded again."""
-        for view, _, _ in self._slices:
-            view.decode_again()
-        return self.load()
+        if len(self._parts) == 1:
+            return self._events(*self._parts[0])
+        return [event for part in self._parts for event in self._events(*part)]
 
     def event(self, index: int) -> Event:
-        """One event, as the journal has it: never one that was handed out before."""
-        if self._used is None or index in self._used:
-            self._used = set()
-            for view, _, _ in self._slices:
-                view.decode_again()
-        self._used.add(index)
+        """One event, as the journal has it, whatever a handler did to the one that it got."""
         view, place = self._find(index)
-        return view.events()[place]
+        return decode(view.alone(place), view.types)[0]
 
-    def offset(self, index: int) -> int:
-        """Where an event stands in the journal."""
+    def block(self, index: int) -> Block:
+        """One event as a block of its own."""
         view, place = self._find(index)
-        return view.block.first + place
+        return view.alone(place)
+
+    def besides(self, indices: Collection[int]) -> Portion:
+        """The same without some of the events."""
+        parts: list[Part] = []
+        index = 0
+        for view, chosen in self._parts:
+            parts.append((view, [place for place in chosen if (index := index + 1) - 1 not in indices]))
+        return Portion(parts, self.end)
 
     @staticmethod
-    def _slice(view: View, start: int, stop: int) -> list[Event]:
+    def _events(view: View, chosen: Sequence[int]) -> list[Event]:
         events = view.events()
-        chosen = view.chosen[start:stop]
         if len(chosen) == len(events):
             return events
         if isinstance(chosen, range):
@@ -108,10 +132,10 @@ class Portion:
         return [events[index] for index in chosen]
 
     def _find(self, index: int) -> tuple[View, int]:
-        for view, start, stop in self._slices:
-            if index < stop - start:
-                return view, view.chosen[start + index]
-            index -= stop - start
+        for view, chosen in self._parts:
+            if index < len(chosen):
+                return view, chosen[index]
+            index -= len(chosen)
         raise IndexError(index)
 
 
@@ -121,13 +145,16 @@ class Backlog:
     def __init__(self, wants: Callable[[str], bool], types: Types) -> None:
         self._wants = wants
         self._types = types
+        #: What an earlier run has done of what is still to be read.
+        self.done: Ranges = ()
         self._views: deque[View] = deque()
         #: How many events wait to be cut.
         self.count = 0
 
     def add(self, block: Block, position: int) -> int:
         """Take the events of ``block`` from ``position`` on; the bytes that are kept for those that are wanted."""
-        view = View(block, max(0, position - block.first), self._wants, self._types)
+        view = View(block, self._types, range(max(0, position - block.first), block.count))
+        view.choose(self._wants, self.done)
         if self._views and not self._views[-1].left:
             # Nothing of it is wanted, and where it ends the next one begins.
             self._views.pop()
@@ -144,13 +171,13 @@ class Backlog:
         """The next ``most`` events or fewer, past those that nobody wants; ``None`` when there is nothing."""
         if not self._views:
             return None
-        slices: list[tuple[View, int, int]] = []
+        parts: list[Part] = []
         end = 0
         while self._views and (most or not self._views[0].left):
             view = self._views[0]
             taken = min(most, view.left)
             if taken:
-                slices.append((view, view.at, view.at + taken))
+                parts.append((view, view.chosen[view.at : view.at + taken]))
                 view.at += taken
                 most -= taken
                 self.count -= taken
@@ -158,4 +185,4 @@ class Backlog:
             if view.left:
                 break
             self._views.popleft()
-        return Portion(slices, end)
+        return Portion(parts, end)

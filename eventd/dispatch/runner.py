@@ -1,127 +1,135 @@
-"""Calls a plugin's code with a batch: on the hub or in a native thread of its own.
+"""Calls a plugin's code with a batch, and gathers what the call leaves behind.
 
 One call, no second attempt: what becomes of a failure is decided in ``handling``.
 """
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import Any
 
+from eventd.dispatch.calling import Place, exit_of
 from eventd.dispatch.emitter import Collector
+from eventd.dispatch.keys import Key
+from eventd.dispatch.state import StateView
 from eventd.event import Batch, Draft, Event
-from eventd.green import Bridge, sleep
 from eventd.green.engine import GreenletExit
 
-__all__ = ["Breath", "Place", "PluginExit", "Runner", "executing"]
+__all__ = ["Behind", "Runner", "Traces", "executing"]
 
-#: Seconds that plugin code may hold the hub before the others have their turn.
-LONGEST_HOLD = 0.005
+log = logging.getLogger(__name__)
 
 Observe = Callable[[float], None]
 
 
-class Breath:
-    """Lets the others on the hub have their turn when this green thread has held it long enough."""
-
-    __slots__ = ("_since",)
-
-    def __init__(self) -> None:
-        self._since = time.perf_counter()
-
-    def __call__(self) -> None:
-        """Yield if it is time to."""
-        if time.perf_counter() - self._since > LONGEST_HOLD:
-            sleep(0)
-            self._since = time.perf_counter()
-
-    def reset(self) -> None:
-        """The others have just had their turn."""
-        self._since = time.perf_counter()
+class Behind(Exception):
+    """Not a failure: an event that was not tried, since one before it with its key failed."""
 
 
-class PluginExit(Exception):
-    """A plugin raised what is meant to end a program or a task: it ends its own call only."""
+class Traces:
+    """What a call leaves behind, both kinds of it: what it emitted, and what it wrote into its state."""
 
+    def __init__(self, collector: Collector, state: StateView) -> None:
+        self._collector = collector
+        self._state = state
 
-class Place:
-    """Where a plugin's code runs: ``green`` on the hub, ``thread`` in a native thread that is its own."""
+    def open(self) -> None:
+        """Begin a call."""
+        self._collector.open()
+        self._state.open()
 
-    def __init__(self, run: str, name: str, bridge: Bridge) -> None:
-        self.green = run == "green"
-        #: To be reset by whoever lets the others on the hub have their turn.
-        self.breathe = Breath()
-        self._worker = None if self.green else bridge.thread(name)
+    def close(self) -> list[Draft]:
+        """End it; what was emitted."""
+        self._state.close()
+        return self._collector.close()
 
-    def call(self, function: Callable[..., Any], *args: Any) -> Any:
-        """Call it there; only this green thread waits.
+    def mark(self) -> tuple[int, int]:
+        """A place to rewind to."""
+        return self._collector.mark(), self._state.mark()
 
-        :raises Exception: whatever it raises; what is no ``Exception``, as a ``PluginExit``.
-        """
-        try:
-            if self._worker is None:
-                return function(*args)
-            return self._worker.call(function, *args)
-        except (Exception, GreenletExit):
-            raise
-        except BaseException as error:
-            raise _exit(error) from error
-
-    def close(self) -> None:
-        """Let the native thread end, when it has finished what it does."""
-        if self._worker is not None:
-            self._worker.stop()
+    def rewind(self, mark: tuple[int, int] = (0, 0)) -> None:
+        """Take back what was left since ``mark``."""
+        self._collector.rewind(mark[0])
+        self._state.rewind(mark[1])
 
 
 class Runner:
-    """Runs batches through one plugin, and gathers what it emits."""
+    """Runs batches through one plugin, and gathers what it emits.
 
-    def __init__(self, work: Callable[[Batch], None], place: Place, collector: Collector, observe: Observe) -> None:
+    :param traces: where what a call leaves behind is gathered.
+    :param timeout: seconds for a call; 0 is no limit. One on the hub cannot be broken off and is told.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Batch], None],
+        place: Place,
+        traces: Collector | Traces,
+        observe: Observe,
+        timeout: float = 0.0,
+    ) -> None:
         self._work = work
         self._place = place
         self.breathe = place.breathe
-        self._collector = collector
+        self._traces = traces
         self._observe = observe
+        self._timeout = timeout
 
     def run(self, batch: Batch) -> list[Draft]:
         """Handle the batch; what was emitted meanwhile. What failed alone is in ``batch.failures``.
 
-        :raises Exception: whatever the plugin raises; then nothing was emitted.
+        :raises Exception: whatever the plugin raises; then nothing was left behind.
         """
-        self._collector.open()
+        self._traces.open()
         started = time.perf_counter()
         try:
-            self._place.call(self._work, batch)
+            self._place.call(self._work, batch, timeout=self._timeout)
         except BaseException:
-            self._collector.close()
+            self._traces.rewind()
+            self._traces.close()
             raise
         finally:
-            self._observe(time.perf_counter() - started)
-        return self._collector.close()
+            self._told(time.perf_counter() - started, len(batch))
+        return self._traces.close()
+
+    def _told(self, seconds: float, events: int) -> None:
+        self._observe(seconds)
+        if self._timeout and self._place.green and seconds > self._timeout:
+            log.warning(
+                "a call with %d events held the hub for %.3g s; its timeout is %g s, but what runs green cannot be "
+                "broken off: run = thread", events, seconds, self._timeout,
+            )  # fmt: skip
 
 
-def executing(execute: Callable[[Event], Any], collector: Collector, place: Place) -> Callable[[Batch], None]:
-    """The work of an event type: ``execute`` for each event; one that fails takes back only what it emitted."""
+def executing(
+    execute: Callable[[Event], Any], traces: Collector | Traces, place: Place, key: Key | None = None
+) -> Callable[[Batch], None]:
+    """The work of an event type: ``execute`` for each event; one that fails takes back only what it left behind.
+
+    Where order matters, those of its key that follow are not tried.
+    """
     breathe = place.breathe if place.green else None
 
     def work(batch: Batch) -> None:
+        failed: set[Hashable] = set()
         for index, event in enumerate(batch.events):
-            mark = collector.mark()
+            own = key(event) if key is not None else None
+            if failed and own in failed:
+                batch.fail(index, Behind())
+                continue
+            mark: Any = traces.mark()
             try:
                 execute(event)
             except GreenletExit:
                 raise
             except BaseException as error:  # noqa: BLE001 - SystemExit of a plugin is a failure like any other
-                collector.rewind(mark)
-                batch.fail(index, error if isinstance(error, Exception) else _exit(error))
+                traces.rewind(mark)
+                batch.fail(index, error if isinstance(error, Exception) else exit_of(error))
+                if key is not None:
+                    failed.add(own)
             if breathe is not None:
                 breathe()
 
     return work
-
-
-def _exit(error: BaseException) -> PluginExit:
-    told = PluginExit(f"it raised {type(error).__name__}({error})")
-    told.__cause__ = error
-    return told

@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import msgspec
 
+from eventd.dispatch.calling import Place
 from eventd.dispatch.emitter import Deliver, DoorEmitter, source_of
 from eventd.dispatch.retry import Policy
-from eventd.dispatch.runner import Place
 from eventd.errors import Stopping
 from eventd.green import Bridge, Group, Signal
 from eventd.plugin.build import prepare

@@ -154,15 +154,15 @@ class StateView:
         """The oldest of what was taken is in the journal."""
         self._flying = self._flying[1:]
 
-    def forget(self) -> None:
-        """Go back to what is committed: nothing that is in flight will be."""
+    def drop(self) -> None:
+        """Forget what was written since ``take``."""
         self._changes = {}
-        self._flying = ()
         self._cache.clear()
 
-    def wrote(self) -> bool:
-        """Whether there is something to take."""
-        return bool(self._changes)
+    def forget(self) -> None:
+        """Go back to what is committed: nothing that is in flight will be."""
+        self._flying = ()
+        self.drop()
 
     def successor(self) -> StateView:
         """Another view, which goes on in the place of this one; a call that still has this one does no more harm."""

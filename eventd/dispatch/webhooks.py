@@ -9,8 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from eventd.dispatch.calling import Place
 from eventd.dispatch.emitter import Collector, Deliver, source_of
-from eventd.dispatch.runner import Place
 from eventd.errors import ClientError, EventdError, PluginError, Unavailable
 from eventd.formats.blocks import merge
 from eventd.green import Bridge, Group

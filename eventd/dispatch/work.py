@@ -6,13 +6,16 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
-from eventd.dispatch.emitter import Collector
+from eventd.dispatch.calling import Place
+from eventd.dispatch.emitter import Collector, source_of
+from eventd.dispatch.keys import key_of
 from eventd.dispatch.retry import Policy
-from eventd.dispatch.runner import Place, Runner, executing
+from eventd.dispatch.runner import Runner, Traces, executing
+from eventd.dispatch.state import StateView, Store
 from eventd.event import Batch
 from eventd.green import Bridge
-from eventd.plugin.build import bind, prepare
-from eventd.plugin.contract import Emitter, Handler
+from eventd.plugin.build import bind, prepare, wants
+from eventd.plugin.contract import Emitter, Handler, State
 from eventd.plugin.loaded import Loaded
 from eventd.plugin.registry import Registry
 
@@ -23,22 +26,37 @@ log = logging.getLogger(__name__)
 #: Told the name of a consumer and the seconds of one call.
 Observe = Callable[[str, float], None]
 
+#: Threads of one plugin that may hang: with as many, it is not started again before one of them ends.
+MOST_HANGING = 3
+
 
 class Work:
-    """A handler, or the ``execute`` of an event type, ready to be called with batches."""
+    """A handler, or the ``execute`` of an event type, ready to be called with batches.
 
-    def __init__(
-        self, loaded: Loaded, registry: Registry, bridge: Bridge, collector: Collector, observe: Observe
-    ) -> None:
+    :param store: what is committed of its state.
+    """
+
+    def __init__(self, loaded: Loaded, registry: Registry, bridge: Bridge, store: Store, observe: Observe) -> None:
         options = loaded.options
         self.loaded = loaded
         self.policy = Policy(options.attempts, options.retry_first, options.retry_most)
+        self.key = key_of(options.order_by)
         self._registry = registry
-        self._collector = collector
+        self._bridge = bridge
+        self._collector = self._new_collector()
+        #: What it keeps; ``None`` where it does not ask for a state.
+        self.state = StateView(store) if wants(loaded, State) else None
         self._observe = observe
-        run = options.run or str(getattr(loaded.subject, "run", "green"))
-        self._place = Place(run, loaded.full_name, bridge)
+        self._run = options.run or str(getattr(loaded.subject, "run", "green"))
+        self._place = Place(self._run, loaded.full_name, bridge)
+        self._hanging: list[Place] = []
         self._handler: Handler | None = None
+
+    @property
+    def stuck(self) -> bool:
+        """Whether so many of its calls hang that there is to be no other one."""
+        self._hanging = [place for place in self._hanging if not place.ended]
+        return len(self._hanging) >= MOST_HANGING
 
     def start(self) -> Runner | None:
         """Build and start the plugin; ``None``, and the log says why, where it cannot be started now."""
@@ -48,7 +66,19 @@ class Work:
         except Exception:
             log.exception("%s cannot be started", name)
             return None
-        return Runner(work, self._place, self._collector, lambda seconds: self._observe(name, seconds))
+        return Runner(
+            work, self._place, self._traces(), lambda seconds: self._observe(name, seconds), self.loaded.options.timeout
+        )
+
+    def abandon(self) -> None:
+        """Give up a call that hangs, and its thread; what is started next is another instance, which knows nothing."""
+        log.error("%s: a call hangs; its thread is given up, and a new instance goes on", self.loaded.full_name)
+        self._place.abandon()
+        self._hanging.append(self._place)
+        self._handler = None
+        self._collector = self._new_collector()
+        self.state = self.state.successor() if self.state is not None else None
+        self._place = Place(self._run, self.loaded.full_name, self._bridge)
 
     def stop(self) -> None:
         """Stop the plugin, if it was started, and its thread."""
@@ -63,7 +93,7 @@ class Work:
     def _event_type(self) -> Callable[[Batch], None]:
         registry = self._registry
         execute = bind(self.loaded, registry.injector, registry.configuration, self._extra())
-        return executing(execute, self._collector, self._place)
+        return executing(execute, self._traces(), self._place, self.key)
 
     def _started_handler(self) -> Callable[[Batch], None]:
         registry = self._registry
@@ -74,4 +104,11 @@ class Work:
         return handler.handle
 
     def _extra(self) -> dict[Any, object]:
-        return {Emitter: self._collector}
+        return {Emitter: self._collector, State: self.state}
+
+    def _new_collector(self) -> Collector:
+        registry = self._registry
+        return Collector(source_of(registry.configuration.eventd.node, self.loaded.full_name), registry.schemas)
+
+    def _traces(self) -> Collector | Traces:
+        return self._collector if self.state is None else Traces(self._collector, self.state)

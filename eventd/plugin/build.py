@@ -13,7 +13,7 @@ from eventd.plugin.contract import Logger, StateDirectory
 from eventd.plugin.inject import Injector, wishes
 from eventd.plugin.loaded import Loaded, config_of, constructor
 
-__all__ = ["bind", "build", "logger_of", "prepare"]
+__all__ = ["bind", "build", "logger_of", "prepare", "wants"]
 
 
 def logger_of(loaded: Loaded) -> Logger:
@@ -55,6 +55,15 @@ def bind(
     if not arguments:
         return lambda event: event.execute()
     return lambda event: event.execute(**arguments)
+
+
+def wants(loaded: Loaded, thing: Any) -> bool:
+    """Whether a handler's constructor, or the ``execute`` of an event type, asks for ``thing``."""
+    subject = loaded.subject
+    function, given, owner = (
+        (subject.execute, 1, subject) if loaded.kind == "event_type" else constructor(loaded.subject)
+    )
+    return any(wish.wanted is thing for wish in wishes(owner, function, given))
 
 
 def _own(

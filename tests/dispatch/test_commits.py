@@ -1,41 +1,64 @@
-"""Cursors are written from time to time, outcomes before anything goes on."""
+"""Units of one consumer follow each other without waiting, leave no gap, and are never lost or doubled."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from eventd import green
 from eventd.dispatch import commits as module
-from eventd.dispatch.commits import Commits, Cursors
-from eventd.errors import JournalUnavailable
-from eventd.journal import Committed, DeadLetter, Unit
+from eventd.dispatch.commits import NEW, Commits
+from eventd.errors import EventdError, JournalUnavailable, Superseded
+from eventd.journal import Committed, ConsumerRecord, DeadLetter, Move, Unit
 from tests.dispatch.support import numbered
 from tests.dispatch.world import on_hub, wait
 
+Answer = Callable[[Committed | EventdError], None]
+
 
 class Log:
-    """A journal's door: remembers units, answers at once with what it was told to."""
+    """A journal's door that keeps the fence: answers in order, refuses what does not follow."""
 
-    def __init__(self, *answers: Any) -> None:
+    def __init__(self, *answers: EventdError | None) -> None:
         self.answers = list(answers)
         self.units: list[Unit] = []
+        self.taken: list[Unit] = []
         self.held: list[Callable[[], None]] = []
         self.hold = False
+        self.offset = 0
 
-    def submit(self, unit: Unit, done: Callable[[Any], None]) -> None:
+    def submit(self, unit: Unit, done: Answer) -> None:
         self.units.append(unit)
-        answer = self.answers.pop(0) if self.answers else Committed(0, [])
-        if self.hold:
-            self.held.append(lambda: done(answer))
-        else:
-            green.hub().call_soon(lambda: done(answer))
+        self.held.append(lambda: done(self._take(unit)))
+        if not self.hold:
+            self.release()
 
-    @property
-    def cursors(self) -> list[dict[str, int]]:
-        return [unit.cursors for unit in self.units]
+    def release(self) -> None:
+        held, self.held = self.held, []
+        for answer in held:
+            green.hub().call_soon(answer)
+
+    def _take(self, unit: Unit) -> Committed | EventdError:
+        answer = self.answers.pop(0) if self.answers else None
+        if answer is None and unit.expect["c"] not in (self.offset, NEW):
+            answer = Superseded("it does not follow")
+        if answer is not None:
+            return answer
+        self.taken.append(unit)
+        self.offset = unit.moves["c"].offset
+        return Committed(0, [])
+
+
+class Line:
+    """Commits, and what they tell."""
+
+    def __init__(self, log: Log, durable: int = 0) -> None:
+        self.landed: list[Unit] = []
+        self.lost: list[int] = []
+        self.commits = Commits(
+            "c", log.submit, green.hub(), ConsumerRecord(0), durable, self.landed.append, lambda: self.lost.append(1)
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -49,99 +72,134 @@ def dead(offset: int) -> DeadLetter:
 
 
 @on_hub
-def test_moves_are_gathered_and_the_newest_wins() -> None:
+def test_moves_are_gathered_into_one_with_all_counts() -> None:
     log = Log()
-    cursors = Cursors(log.submit, green.hub())
-    for offset in range(5):
-        cursors.move("a", offset)
-    cursors.move("b", 7)
+    commits = Line(log).commits
+    commits.settle((3, ()), settled=2)
+    commits.settle((5, ((6, 9),)), settled=5)
 
     wait(lambda: log.units)
 
-    assert log.cursors == [{"a": 4, "b": 7}]
+    assert [unit.moves for unit in log.units] == [{"c": Move(5, ((6, 9),), settled=7, passed=1)}]
+    assert commits.record == ConsumerRecord(5, ((6, 9),), settled=7, passed=1)
 
 
 @on_hub
-def test_a_place_that_could_not_be_written_is_written_later_unless_a_newer_one_is() -> None:
-    log = Log(JournalUnavailable("full"))
-    log.hold = True
-    cursors = Cursors(log.submit, green.hub())
-    cursors.move("a", 1)
-    cursors.move("b", 1)
-    cursors.flush()
-    cursors.move("a", 2)
-    log.hold = False
-    log.held.pop()()
-
-    wait(lambda: len(log.units) == 2)
-
-    assert log.cursors[1] == {"a": 2, "b": 1}
-
-
-@on_hub
-def test_stop_writes_what_waits_and_says_whether_it_is_durable() -> None:
+def test_an_outcome_goes_with_the_moves_before_it_in_one_unit() -> None:
     log = Log()
-    cursors = Cursors(log.submit, green.hub())
-    cursors.move("a", 1)
-
-    assert cursors.stop(1.0)
-    assert log.cursors == [{"a": 1}]
-
-
-@on_hub
-def test_stop_ends_when_the_journal_does_not_answer() -> None:
-    log = Log()
-    log.hold = True
-    cursors = Cursors(log.submit, green.hub())
-    cursors.move("a", 1)
-
-    assert not cursors.stop(0.01)
-
-
-@on_hub
-def test_a_move_alone_is_not_waited_for() -> None:
-    log = Log()
-    log.hold = True
-
-    assert Commits("a", log.submit, Cursors(log.submit, green.hub()), lambda seconds: False).commit(3, [], [])
-
-
-@on_hub
-def test_an_outcome_is_committed_with_the_cursor_in_one_unit() -> None:
-    log = Log()
-    cursors = Cursors(log.submit, green.hub())
-    commits = Commits("a", log.submit, cursors, lambda seconds: False)
-    cursors.move("a", 2)
-
-    assert commits.commit(3, [numbered("x", [1]), numbered("x", [2])], [dead(2)])
+    commits = Line(log).commits
+    commits.settle((2, ()), settled=2)
+    commits.settle((4, ()), 1, 1, [numbered("x", [1]), numbered("x", [2])], [dead(2)], [9], {"k": b"v"})
 
     (unit,) = log.units
-    assert (unit.cursors, [draft.count for draft in unit.drafts], len(unit.dead)) == ({"a": 3}, [2], 1)
-    cursors.flush()
+    assert (unit.moves, unit.expect) == ({"c": Move(4, (), settled=3, dead=1)}, {"c": 0})
+    assert ([draft.count for draft in unit.drafts], len(unit.dead), unit.raised) == ([2], 1, [9])
+    assert unit.state == {"c": {"k": b"v"}}
+
+
+@on_hub
+def test_outcomes_do_not_wait_for_the_disk_until_there_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_UNITS", 3)
+    log = Log()
+    log.hold = True
+    line = Line(log)
+    group = green.Group("test")
+
+    def settle() -> None:
+        for end in range(1, 9):
+            line.commits.settle((end, ()), settled=1, state={"k": b"v"})
+
+    group.spawn("it", settle)
+    wait(lambda: len(log.units) == 4)
+    assert [unit.expect["c"] for unit in log.units] == [0, 1, 2, 3]
+
+    log.hold = False
+    log.release()
+    wait(lambda: len(line.landed) == 8)
+    assert log.offset == 8
+
+
+@on_hub
+def test_what_is_refused_is_sent_again_in_its_order_with_all_behind_it() -> None:
+    log = Log(JournalUnavailable("full", retry_after=0.001))
+    log.hold = True
+    line = Line(log)
+    for end in (1, 2, 3):
+        line.commits.settle((end, ()), settled=1, drafts=[numbered("x", [end])])
+    log.hold = False
+    log.release()
+    line.commits.settle((4, ()), settled=1, drafts=[numbered("x", [4])])
+
+    wait(lambda: len(line.landed) == 4)
+
+    assert [unit.moves["c"].offset for unit in log.taken] == [1, 2, 3, 4]
+    assert not line.lost
+
+
+@on_hub
+def test_when_the_journal_has_gone_another_way_the_line_is_lost_and_says_so() -> None:
+    log = Log()
+    log.offset = 7
+    line = Line(log)
+    line.commits.settle((1, ()), settled=1, drafts=[numbered("x", [1])])
+    line.commits.settle((2, ()), settled=1, drafts=[numbered("x", [2])])
+
+    wait(lambda: line.lost)
+    line.commits.close()
+
+    assert (line.commits.broken, line.landed, log.taken) == (True, [], [])
+
+
+@on_hub
+def test_a_place_that_is_refused_is_not_sent_again_and_again_beside_itself() -> None:
+    log = Log(JournalUnavailable("full", retry_after=0.1))
+    line = Line(log)
+    for end in range(1, 50):
+        line.commits.settle((end, ()), settled=1)
+        green.sleep(0.001)
+
     assert len(log.units) == 1
+    wait(lambda: line.commits.record.offset == log.offset)
+    assert sum(unit.moves["c"].settled for unit in log.taken) == 49
 
 
 @on_hub
-def test_an_outcome_is_tried_again_until_the_daemon_stops() -> None:
-    log = Log(*(JournalUnavailable("full", retry_after=2.5) for _ in range(9)))
-    pauses: list[float] = []
+def test_nothing_follows_a_unit_without_a_place_of_its_own_before_it_is_durable() -> None:
+    log = Log(JournalUnavailable("full", retry_after=0.001))
+    line = Line(log)
+    line.commits.settle((0, ()), settled=1, lost=-1, raised=[4])
 
-    def wait_for(seconds: float) -> bool:
-        pauses.append(seconds)
-        return len(pauses) == 3
-
-    assert not Commits("a", log.submit, Cursors(log.submit, green.hub()), wait_for).commit(1, [], [dead(0)])
-    assert pauses == [2.5, 2.5, 2.5]
+    assert log.taken[0].moves["c"] == Move(0, (), settled=1, dead=-1)
+    assert not line.commits.pending
 
 
 @on_hub
-def test_an_older_place_that_was_refused_is_not_written_behind_a_newer_outcome() -> None:
-    log = Log(JournalUnavailable("full"))
-    cursors = Cursors(log.submit, green.hub())
-    cursors.move("a", 10)
-    cursors.flush()
+def test_the_place_of_a_new_consumer_is_written_though_it_has_not_moved() -> None:
+    log = Log()
+    line = Line(log, NEW)
+    line.commits.flush()
+    line.commits.close()
 
-    assert Commits("a", log.submit, cursors, lambda seconds: False).commit(20, [numbered("x", [1])], [])
+    assert (log.units[0].expect, log.units[0].moves) == ({"c": NEW}, {"c": Move(0)})
 
-    assert cursors.stop(1.0)
-    assert log.cursors == [{"a": 10}, {"a": 20}]
+
+@on_hub
+def test_closing_writes_what_waits() -> None:
+    log = Log()
+    line = Line(log)
+    line.commits.settle((3, ()), settled=3)
+    line.commits.close()
+
+    assert (log.offset, line.commits.pending) == (3, False)
+
+
+@on_hub
+def test_closing_ends_when_the_journal_refuses() -> None:
+    log = Log(*[JournalUnavailable("full", retry_after=60.0)] * 5)
+    line = Line(log)
+    line.commits.settle((1, ()), settled=1, drafts=[numbered("x", [1])])
+    line.commits.settle((2, ()), settled=1, drafts=[numbered("x", [2])])
+    line.commits.stop()
+    line.commits.close()
+
+    assert line.commits.pending

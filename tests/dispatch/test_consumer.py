@@ -105,14 +105,14 @@ def test_batch_wait_does_not_hold_up_the_stop(tmp_path: Path) -> None:
     kept = keeper()
     with World(tmp_path, {"kept": kept}, text=f"[handler:kept]\n{FAST}batch_wait = 1h\n") as world:
         world.publish(numbered("a", [0]))
-        wait(lambda: world.dispatcher.consumers[0]._backlog.count)
+        wait(lambda: world.dispatcher.consumers[0]._intake.count)
 
         assert world.dispatcher.stop(2.0)
 
 
 @on_hub
 def test_batch_wait_ends_when_much_has_come(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("eventd.dispatch.consumer.FILLED_BYTES", 1 << 16)
+    monkeypatch.setattr("eventd.dispatch.intake.FILLED_BYTES", 1 << 16)
     kept = keeper()
     with World(tmp_path, {"kept": kept}, text=f"[handler:kept]\n{FAST}batch_wait = 1h\n") as world:
         for number in range(6):

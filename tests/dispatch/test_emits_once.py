@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from eventd.event import Batch
 from eventd.formats.blocks import decode
 from eventd.plugin.contract import Emitter, Handler
@@ -13,7 +11,6 @@ from tests.dispatch.support import numbered
 from tests.dispatch.world import World, on_hub, wait
 
 
-@pytest.mark.xfail(reason="emits of events behind one that waits become durable before their settling", strict=False)
 @on_hub
 def test_what_a_batch_emitted_is_not_emitted_again_when_it_stops_before_a_retry(tmp_path: Path) -> None:
     class Derives(Handler):

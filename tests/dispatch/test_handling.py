@@ -50,8 +50,8 @@ def test_a_batch_that_fails_is_handled_one_by_one_and_goes_on(tmp_path: Path) ->
         world.publish(numbered("a", range(6)))
         status = world.done("handler:it")
 
-        assert handler.calls == [[0, 1, 2, 3, 4, 5], [0], [1], [2], [3], [3], [4], [5]]
-        assert handler.handled == [0, 1, 2, 3, 4, 5]
+        assert handler.calls == [[0, 1, 2, 3, 4, 5], [0], [1], [2], [3], [4], [5], [3]]
+        assert handler.handled == [0, 1, 2, 4, 5, 3]
         assert (status.settled, status.dead) == (6, 0)
         assert status.retries == 2
         assert world.dead() == []
@@ -65,7 +65,7 @@ def test_after_its_attempts_an_event_is_put_aside_with_the_traceback(tmp_path: P
         status = world.done("handler:it")
         (dead,) = world.dead()
 
-    assert handler.calls == [[0, 1, 2, 3, 4], [0], [1], [2], [3], [3], [3], [4]]
+    assert handler.calls == [[0, 1, 2, 3, 4], [0], [1], [2], [3], [4], [3], [3]]
     assert (status.settled, status.dead) == (4, 1)
     assert (dead.consumer, dead.offset, dead.attempts) == ("handler:it", 3, 3)
     assert dead.reason == "ValueError: number 3"
@@ -135,8 +135,9 @@ def test_only_events_that_the_handler_says_failed_are_tried_again(tmp_path: Path
         status = world.done("handler:it")
         dead = world.dead()
 
-    assert calls == [[0, 1, 2, 3, 4], [1], [3]]
-    assert [letter.offset for letter in dead] == [1, 3]
+    assert calls[0] == [0, 1, 2, 3, 4]
+    assert sorted(calls[1:]) == [[1], [3]]
+    assert sorted(letter.offset for letter in dead) == [1, 3]
     assert {letter.reason for letter in dead} == {"RuntimeError: odd"}
     assert (status.settled, status.dead) == (3, 2)
 
@@ -159,8 +160,8 @@ def test_each_attempt_gets_the_event_as_it_came(tmp_path: Path) -> None:
         world.done("handler:it")
         dead = world.dead()
 
-    assert seen == [{"n": 0}, {"n": 1}, {"n": 0}, {"n": 0}, {"n": 1}, {"n": 1}]
-    assert [msgspec.json.decode(letter.event)["data"] for letter in dead] == [{"n": 0}, {"n": 1}]
+    assert sorted(data["n"] for data in seen) == [0, 0, 0, 1, 1, 1]
+    assert sorted(msgspec.json.decode(letter.event)["data"]["n"] for letter in dead) == [0, 1]
 
 
 @pytest.mark.parametrize("run", ["green", "thread"])
@@ -228,18 +229,23 @@ def test_emitting_an_invalid_event_fails_where_it_is_called(tmp_path: Path) -> N
 
 
 @on_hub
-def test_while_an_event_waits_the_ones_before_it_are_settled(tmp_path: Path) -> None:
+def test_while_an_event_waits_all_others_are_settled_and_stay_so_after_a_restart(tmp_path: Path) -> None:
     handler = picky(ValueError(), Retry(3600.0))
     with World(tmp_path, {"it": handler}) as world:
         world.publish(numbered("a", range(5)))
-        wait(lambda: world.journal.cursors.get("handler:it") == 3)
+        world.publish(numbered("a", range(5, 7)))
+        wait(lambda: world.status("handler:it").settled == 6)
+        status = world.status("handler:it")
 
-        assert world.status("handler:it").state == "retrying"
+        assert (status.state, status.cursor, status.pending) == ("retrying", 3, 1)
+        world.balanced("handler:it")
     again = picky()
     with World(tmp_path, {"it": again}) as world:
-        world.done("handler:it")
+        world.publish(numbered("a", [7]))
+        status = world.done("handler:it")
 
-    assert again.handled == [3, 4]
+    assert again.handled == [3, 7]
+    assert (status.settled, status.cursor, status.since) == (8, 8, 0)
 
 
 @on_hub

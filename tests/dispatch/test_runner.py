@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from eventd import green
+from eventd.dispatch.calling import LONGEST_HOLD, Place, PluginExit
 from eventd.dispatch.emitter import Collector
-from eventd.dispatch.runner import LONGEST_HOLD, Place, PluginExit, Runner, executing
+from eventd.dispatch.runner import Runner, executing
 from eventd.event import Batch, Event
 from tests.dispatch.world import on_hub, wait
 

@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from eventd import green
-from eventd.dispatch.consumer import ConsumerStatus
 from eventd.dispatch.dispatcher import Dispatcher
+from eventd.dispatch.progress import ConsumerStatus
 from eventd.errors import EventdError
 from eventd.event import Draft
 from eventd.journal import Committed, DeadLetter, Journal, JournalOptions, Unit

@@ -1,0 +1,81 @@
+"""The plugin of a consumer, kept running: started until it starts, and replaced where a call of it hangs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from eventd.dispatch.calling import TimedOut
+from eventd.dispatch.runner import Runner
+from eventd.dispatch.work import Work
+from eventd.event import Batch, Draft
+
+__all__ = ["Instance", "Interrupted"]
+
+#: Seconds after which one whose calls hang looks whether one of them has ended.
+LOOK_UP = 0.5
+
+
+class Interrupted(Exception):
+    """The daemon stops before the plugin has started."""
+
+
+class Instance:
+    """What runs of a plugin.
+
+    :param pause: waits for some seconds; true when the daemon stops.
+    """
+
+    def __init__(self, work: Work, pause: Callable[[float], bool]) -> None:
+        self._work = work
+        self._pause = pause
+        self._runner: Runner | None = None
+        #: Why it does not run: ``starting``, ``failing`` or ``stuck``; ``None`` when it does.
+        self.trouble: str | None = "starting"
+
+    def start(self) -> None:
+        """Build and start the plugin, again and again until it starts.
+
+        :raises Interrupted: when the daemon stops before.
+        """
+        attempts = 0
+        while True:
+            self._runner = self._work.start()
+            if self._runner is not None:
+                self.trouble = None
+                return
+            attempts += 1
+            self.trouble = "failing"
+            self._wait(self._work.policy.backoff(attempts))
+
+    def call(self, batch: Batch) -> list[Draft]:
+        """Have it handle a batch; what was emitted. Where that hangs, another instance goes on.
+
+        :raises Exception: whatever the plugin raises.
+        """
+        assert self._runner is not None
+        try:
+            return self._runner.run(batch)
+        except TimedOut:
+            self._work.abandon()
+            self._renew()
+            raise
+
+    def breathe(self) -> None:
+        """Let others on the hub have their turn, when it is time to."""
+        if self._runner is not None:
+            self._runner.breathe()
+
+    def rested(self) -> None:
+        """The others have just had their turn."""
+        if self._runner is not None:
+            self._runner.breathe.reset()
+
+    def _renew(self) -> None:
+        while self._work.stuck:
+            self.trouble = "stuck"
+            self._wait(LOOK_UP)
+        self.start()
+
+    def _wait(self, seconds: float) -> None:
+        if self._pause(seconds):
+            raise Interrupted
