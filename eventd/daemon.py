@@ -201,7 +201,6 @@ class Daemon:
                 retention_size=options.retention_size,
                 dead_count=options.dead_count,
                 dead_time=options.dead_time,
-                dedupe_window=options.dedupe_window,
                 node=self.configuration.eventd.node,
                 on_commit=lambda seconds, events, size: self.commits.observe(seconds),
             ),

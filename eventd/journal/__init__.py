@@ -1,17 +1,16 @@
 """The durable log: events, cursors and dead letters in one SQLite database (docs/journal.md).
 
     journal       the hub's face: submit, read, wait
-    desk          what it answers: state, duplicates, dead letters
+    desk          what it answers: state, dead letters
     standing      what the hub knows without asking
     unit          what is committed at once
     jobs          what waits for the writer
     ledger        consumers' records, books and state, as a commit changes them
     writer        the native thread that commits
     housekeeping  what it does between two commits: retention, checkpoint
-    bounds        what is dropped beside the events: dead letters, recent ids
+    bounds        what is dropped beside the events: dead letters
     reader        what a native thread reads for the hub
     state         what handlers keep, for any thread
-    recent        the ids by which duplicates are known
     search        finds blocks, past what is damaged
     tail          the newest blocks, in memory
     opening       opens the files, whatever state they are in

@@ -1,4 +1,4 @@
-"""Bounds of what is kept beside the events: dead letters by number and age, recent ids by age.
+"""Bounds of what is kept beside the events: dead letters, by number and age.
 
 Small steps within the transaction that is open, like retention's. A dead letter that is
 dropped is counted for its consumer.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 
-from . import deadletters, recent
+from . import deadletters
 from .connection import JournalOptions
 from .ledger import Changes, Ledger
 
@@ -27,16 +27,10 @@ class Bounds:
         self._connection = connection
         self._most = options.dead_count
         self._age = int(options.dead_time * SECOND)
-        self._window = int(options.dedupe_window * SECOND)
         self._ledger = ledger
 
     def step(self, now: int, changes: Changes) -> bool:
         """Drop what one step may; whether there may be more to drop at once."""
-        letters = self._letters(now, changes)
-        ids = recent.prune(self._connection, now - self._window - self._ledger.slot)
-        return letters or ids
-
-    def _letters(self, now: int, changes: Changes) -> bool:
         surplus = sum(self._ledger.dead.values()) - self._most if self._most else 0
         before = now - self._age if self._age else 0
         if not self._ledger.dead or (surplus <= 0 and not before):

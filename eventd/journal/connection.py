@@ -63,9 +63,6 @@ class JournalOptions(msgspec.Struct, frozen=True):
     #: How many dead letters are kept, and for how many seconds; 0 is no limit.
     dead_count: int = 0
     dead_time: float = 0.0
-    #: Seconds for which the ids of events are kept, and how many of them in memory; 0 seconds is not at all.
-    dedupe_window: float = 0.0
-    dedupe_memory: int = 200_000
     #: A commit takes no further unit once it has this many bytes.
     unit_bytes: int = 32 * MIB
     #: The WAL is copied into the database when it has about this many bytes, ...

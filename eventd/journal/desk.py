@@ -1,4 +1,4 @@
-"""What can be asked of the journal, and what can be done to it beside appending: state, duplicates, dead letters.
+"""What can be asked of the journal, and what can be done to it beside appending: state, dead letters.
 
 Questions are answered by a native thread, chores are done by the writer between two
 commits; the green thread that asks waits for its answer, and the hub goes on.
@@ -7,18 +7,17 @@ commits; the green thread that asks waits for its answer, and the hub goes on.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
 from eventd.errors import JournalUnavailable
 from eventd.green import Signal
 
-from .connection import JournalOptions, unavailable
+from .connection import unavailable
 from .deadletters import Letters, list_ids, list_letters
 from .jobs import Chore
 from .ledger import Changes
-from .recent import find, newest
 from .standing import Standing
 from .state import Questions, StateStore
 from .unit import DeadLetter
@@ -43,11 +42,8 @@ class Desk(Standing):
     :param give: hands a chore to the writer.
     """
 
-    def __init__(
-        self, options: JournalOptions, connect: Callable[[], sqlite3.Connection], give: Callable[[Chore], object]
-    ) -> None:
-        super().__init__(options)
-        self._options = options
+    def __init__(self, connect: Callable[[], sqlite3.Connection], give: Callable[[Chore], object]) -> None:
+        super().__init__()
         self._questions = Questions(connect)
         self._give = give
         self._open = False
@@ -55,20 +51,6 @@ class Desk(Standing):
     def state(self, consumer: str) -> StateStore:
         """What a consumer keeps, as of the last commit; for any thread."""
         return StateStore(consumer, self._questions)
-
-    def seen(self, ids: Iterable[bytes]) -> dict[bytes, int]:
-        """Those of ``ids`` that events within the dedupe window have, and these events' offsets.
-
-        A green thread waits only where memory does not have all of the window.
-
-        :raises JournalUnavailable: when the disk does not answer.
-        """
-        wanted = list(ids)
-        found = {known: offset for known in wanted if (offset := self.recent.get(known)) is not None}
-        if len(found) < len(wanted) and not self.recent.complete:
-            missing = [known for known in wanted if known not in found]
-            found |= self._questions.ask(partial(find, ids=missing, since=self.recent.since))
-        return found
 
     def dead_letters(
         self,
@@ -134,10 +116,3 @@ class Desk(Standing):
         if error is not None:
             raise error
         return value
-
-    def _recall(self) -> None:
-        """Take the newest ids of events into memory."""
-        if self.recent.on:
-            # One more than memory takes, so that it knows that there are more.
-            since, most = self.recent.since, self._options.dedupe_memory + 1
-            self.recent.add(self._questions.ask(partial(newest, since=since, limit=most)))

@@ -32,7 +32,7 @@ QUIET = 60.0
 PROBE_BYTES = 256 << 10
 #: Pages that a commit writes beside the bodies' own: the leaf of each table that it touches.
 COMMIT_PAGES = 3
-#: Rows of state or of recent ids that share a page, when there are many pages to write them to.
+#: Rows of state that share a page, when there are many pages to write them to.
 ROWS_A_PAGE = 4
 
 #: Before a consumer's name, in the books: events that retention took from it before it had settled them.

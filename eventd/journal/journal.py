@@ -53,7 +53,8 @@ class Journal(Desk):
             checkpointer=self._checkpointer, mended=self._mended,
         )  # fmt: skip
         reading = partial(connect, str(path), writable=False)
-        super().__init__(options, reading, self._writer.submit)
+        super().__init__(reading, self._writer.submit)
+        self._options = options
         self.path = Path(path)
         self._bridge = bridge
         self._reader = Reader(reading)
@@ -78,7 +79,6 @@ class Journal(Desk):
         self._begin(opened)
         self._prime(reading.call(self._reader.newest, self.end, min(self._options.memory, PRIME_BYTES)))
         self._questions.open(asking)
-        self._recall()
         self._open = True
         writing.submit(self._write)
         copying.submit(self._checkpointer.run)

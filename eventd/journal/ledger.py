@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from . import deadletters, recent
+from . import deadletters
 from .schema import COUNT, DELETE_STATE, MOVE, SET_STATE
 from .unit import STAYS, ConsumerRecord, DeadLetter, Move, Ranges, Unit
 
@@ -37,13 +37,9 @@ def record_of(row: tuple[object, ...]) -> tuple[str, ConsumerRecord]:
 
 
 class Ledger:
-    """What is durable, as of the last commit.
+    """What is durable, as of the last commit."""
 
-    :param slot: the width of a slot of recent ids, in nanoseconds; 0 where none are kept.
-    """
-
-    def __init__(self, slot: int = 0) -> None:
-        self.slot = slot
+    def __init__(self) -> None:
         self.consumers: dict[str, ConsumerRecord] = {}
         #: The offsets of all records, for retention.
         self.cursors: dict[str, int] = {}
@@ -89,7 +85,7 @@ class Ledger:
 class Changes:
     """What one commit makes of the numbers, and of the consumers' state."""
 
-    __slots__ = ("_ledger", "_letters", "_raised", "_state", "books", "consumers", "dead", "gone", "recent")
+    __slots__ = ("_ledger", "_letters", "_raised", "_state", "books", "consumers", "dead", "gone")
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
@@ -103,13 +99,11 @@ class Changes:
         self.dead: dict[str, int] | None = None
         #: Consumers that are forgotten.
         self.gone: list[str] = []
-        #: Ids that are remembered: slot, id, offset.
-        self.recent: list[tuple[int, bytes, int]] = []
 
     @property
     def rows(self) -> int:
-        """How many rows of state and of recent ids are written."""
-        return len(self._state) + len(self.recent)
+        """How many rows of state are written."""
+        return len(self._state)
 
     def admit(self, unit: Unit) -> bool:
         """Stage a unit's changes; false, and nothing staged, where it does not follow what is durable."""
@@ -148,12 +142,6 @@ class Changes:
         """Stage a counter's growth."""
         self.books[name] = self.books.get(name, self._ledger.books.get(name, 0)) + count
 
-    def remember(self, unit: Unit, first: int, received: int) -> None:
-        """Stage the ids of a unit's events, the first of which has the offset ``first``."""
-        if self._ledger.slot:
-            slot = received - received % self._ledger.slot
-            self.recent += [(slot, known, first + index) for known, index in unit.recent]
-
     def write(self, connection: sqlite3.Connection) -> None:
         """Write what is staged within the transaction that is open."""
         if self.consumers:
@@ -166,8 +154,6 @@ class Changes:
             self._write_state(connection)
         if self.books:
             connection.executemany(COUNT, self.books.items())
-        if self.recent:
-            recent.remember(connection, self.recent)
 
     def drop(self, connection: sqlite3.Connection, ids: Iterable[int]) -> int:
         """Drop dead letters within the transaction that is open; each is counted for its consumer."""

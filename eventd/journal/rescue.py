@@ -52,7 +52,6 @@ ROWS: dict[str, tuple[type, ...]] = {
     **KINDS,
     "dead_letters": (int, *KINDS["dead_letters"][1:]),
     "books": (str, int),
-    "recent": (int, bytes, int),
 }
 #: Of two rows of a consumer the one that is farther on is the newer one.
 LATER = "INSERT INTO cursors VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (consumer) DO UPDATE SET " + ", ".join(

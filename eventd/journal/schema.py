@@ -19,7 +19,6 @@ __all__ = [
     "COUNT",
     "DELETE_STATE",
     "MOVE",
-    "REMEMBER",
     "SET_STATE",
     "VERSION",
     "Identity",
@@ -74,12 +73,6 @@ CREATE TABLE state (
     PRIMARY KEY (consumer, key)
 ) WITHOUT ROWID;
 CREATE TABLE books (name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE recent (
-    slot INTEGER NOT NULL,
-    id BLOB NOT NULL,
-    offset INTEGER NOT NULL,
-    PRIMARY KEY (slot, id)
-) WITHOUT ROWID;
 """
 
 #: Version → the SQL that makes the next version of it. Version 1 is the first.
@@ -103,12 +96,6 @@ CREATE TABLE state (
     PRIMARY KEY (consumer, key)
 ) WITHOUT ROWID;
 CREATE TABLE books (name TEXT PRIMARY KEY, count INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE recent (
-    slot INTEGER NOT NULL,
-    id BLOB NOT NULL,
-    offset INTEGER NOT NULL,
-    PRIMARY KEY (slot, id)
-) WITHOUT ROWID;
 """,
 }
 
@@ -124,8 +111,6 @@ ON CONFLICT (consumer, offset) DO UPDATE SET event = excluded.event, attempts = 
 SET_STATE = "INSERT OR REPLACE INTO state VALUES (?, ?, ?)"
 DELETE_STATE = "DELETE FROM state WHERE consumer = ? AND key = ?"
 COUNT = "INSERT OR REPLACE INTO books VALUES (?, ?)"
-#: The first of several events with one id is the one that counts.
-REMEMBER = "INSERT OR IGNORE INTO recent VALUES (?, ?, ?)"
 
 
 class Identity(NamedTuple):

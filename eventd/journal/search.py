@@ -18,6 +18,9 @@ __all__ = ["OVERHEAD", "Hole", "Scan", "Search"]
 #: What a row costs in memory beside its body: bounds a scan of many small rows.
 OVERHEAD = 256
 
+#: What is told where SQLite gives a row that it was not asked for: it follows a page that is not what it was.
+DISORDER = "its rows are not in order"
+
 
 class Hole(NamedTuple):
     """Events from ``first`` up to ``end`` that cannot be read, and why."""
@@ -80,6 +83,9 @@ class Search:
         rows = self._rows(position)
         try:
             for row in rows:
+                if row[0] < self._behind(position):
+                    # Going on from there would read the same rows again, for ever.
+                    raise sqlite3.DatabaseError(DISORDER)
                 block = from_row(row)
                 self._leave(block.first)
                 self._blocks.append(block)
@@ -115,7 +121,9 @@ class Search:
             raise
         except sqlite3.DatabaseError:
             return offset
-        return int(row[0]) if row and row[0] + row[1] > offset else offset
+        if row is None or not isinstance(row[1], int) or not row[0] <= offset < row[0] + row[1]:
+            return offset
+        return int(row[0])
 
     def _behind(self, position: int) -> int:
         """Behind what was read."""
@@ -150,7 +158,9 @@ class Search:
             raise
         except sqlite3.DatabaseError:
             return None
-        return int(row[0]) if row else self._end
+        if row is None:
+            return self._end
+        return int(row[0]) if row[0] >= position else None
 
     def _enter(self, first: int, why: str) -> None:
         if self._hole is None:

@@ -9,10 +9,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from .connection import JournalOptions
 from .housekeeping import DROPPED
 from .ledger import Changes
-from .recent import Recent
 from .retention import Dropped
 from .search import Hole
 from .unit import ConsumerRecord
@@ -29,14 +27,12 @@ HOLES = 4096
 class Standing:
     """What can be had of a journal without asking its threads."""
 
-    def __init__(self, options: JournalOptions) -> None:
+    def __init__(self) -> None:
         self._holes: set[int] = set()
         self._consumers: dict[str, ConsumerRecord] = {}
         self._books: dict[str, int] = {}
         self._dead: dict[str, int] = {}
         self._told: set[str] = set()
-        #: The ids of recent events, as far as memory has them.
-        self.recent = Recent(options.dedupe_window, options.dedupe_memory)
         #: The oldest offset that is kept, and the next one that will be given.
         self.first = 0
         self.end = 0
@@ -96,8 +92,6 @@ class Standing:
         self._books.update(changes.books)
         if changes.dead is not None:
             self._dead = changes.dead
-        if changes.recent:
-            self.recent.add(changes.recent)
 
     def _kept(self, dropped: Dropped | None, used: int, changes: Changes) -> None:
         """Housekeeping had a look: what is in use, and what went."""

@@ -101,8 +101,7 @@ class Unit(msgspec.Struct):
     ``moves`` has a move for each consumer, ``cursors`` the same without counts. ``state``
     is by consumer and key what is kept now, ``None`` for what is not kept any more.
     ``raised`` are the ids of dead letters that are settled after all, ``books`` counters
-    and what they grow by, ``recent`` the ids of events by which duplicates are known,
-    each with its event's place among those of the drafts.
+    and what they grow by.
 
     ``expect`` fences: by consumer, the offset that its durable record must have. Units of
     one consumer may then follow each other without waiting: where one is refused, those
@@ -117,7 +116,6 @@ class Unit(msgspec.Struct):
     state: dict[str, dict[str, bytes | None]] = {}
     raised: list[int] = []
     books: dict[str, int] = {}
-    recent: list[tuple[bytes, int]] = []
     expect: dict[str, int] = {}
 
     @property

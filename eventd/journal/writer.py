@@ -25,7 +25,6 @@ from .housekeeping import Housekeeping, Report
 from .jobs import Chore, Job, Jobs
 from .ledger import Changes, Ledger
 from .mending import Mender
-from .recent import slot_width
 from .record import block_of, to_row
 from .retention import Dropped, used_bytes
 from .schema import APPEND, Identity, prepare, renew
@@ -98,7 +97,7 @@ class Writer:
         #: Whether the disk refused the last commit: health tells, and the writer tries by itself.
         self.failing = False
         self._end = 0
-        self._ledger = Ledger(slot_width(options.dedupe_window))
+        self._ledger = Ledger()
         self._mended = mended
         self._mender = Mender(path)
         #: Whether the files were put aside and those in their place are not open yet.
@@ -232,8 +231,6 @@ class Writer:
                 firsts.append(SUPERSEDED)
                 continue
             firsts.append(end)
-            if job.unit.recent:
-                changes.remember(job.unit, end, received)
             for draft in job.unit.drafts:
                 if draft.count > 0:
                     blocks.append(block_of(draft, end, received))

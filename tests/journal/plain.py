@@ -69,7 +69,6 @@ class Plain:
         self.letters: set[tuple[str, int]] = set()
         self.state: dict[tuple[str, str], bytes] = {}
         self.books: dict[str, int] = {}
-        self.recent: dict[bytes, int] = {}
 
     def copy(self) -> Plain:
         """What changes to it leave alone."""
@@ -82,8 +81,6 @@ class Plain:
             if draft.count:
                 self.rows.append((self.end, draft))
                 self.end += draft.count
-        for known, index in unit.recent:
-            self.recent.setdefault(known, first + index)
         for name, count in unit.books.items():
             self.books[name] = self.books.get(name, 0) + count
         for consumer, changes in unit.state.items():

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from eventd.journal import Letters, Unit
 from eventd.journal.bounds import STEP_LETTERS
 from eventd.journal.deadletters import list_letters
-from tests.journal.support import InlineJournal, draft, letter
+from tests.journal.support import InlineJournal, letter
 
 SECOND = 1_000_000_000
 
@@ -79,16 +77,4 @@ def test_many_go_in_steps(tmp_path: Path) -> None:
     journal.writer._keeping.tend({})
 
     assert len(kept(journal)) == 10
-    journal.close()
-
-
-@pytest.mark.parametrize("window", [0.0, 0.001])
-def test_ids_of_yesterday_go(tmp_path: Path, window: float) -> None:
-    journal = InlineJournal(tmp_path, dedupe_window=window)
-    journal.append(draft())
-    journal.sql("INSERT INTO recent VALUES (5, x'00', 0)")
-
-    look(journal)
-
-    assert journal.sql("SELECT * FROM recent") == []
     journal.close()

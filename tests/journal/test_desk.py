@@ -10,7 +10,7 @@ import pytest
 from eventd.errors import JournalUnavailable
 from eventd.journal import Letters, Move, Unit
 from eventd.journal import desk as desk_module
-from tests.journal.support import draft, letter, on_hub, opened
+from tests.journal.support import letter, on_hub, opened
 from tests.journal.test_journal import commit
 
 A, B = "handler:a", "handler:b"
@@ -70,21 +70,6 @@ def test_a_forgotten_consumer_leaves_its_dead_letters(tmp_path: Path, monkeypatc
             assert (journal.cursors, journal.dead) == ({B: 4}, {A: 1})
         with opened(tmp_path) as journal:
             assert journal.cursors == {B: 4}
-
-    on_hub(main)
-
-
-def test_ids_are_seen_in_memory_and_behind_it(tmp_path: Path) -> None:
-    def main() -> None:
-        ids = [bytes([n]) * 16 for n in range(50)]
-        with opened(tmp_path, dedupe_window=3600.0) as journal:
-            for n, known in enumerate(ids):
-                commit(journal, Unit(drafts=[draft()], recent=[(known, 0)]))
-                assert journal.seen([known, b"new"]) == {known: n}
-        for memory in (0, 10, 1000):
-            with opened(tmp_path, dedupe_window=3600.0, dedupe_memory=memory) as journal:
-                assert journal.seen(ids) == {known: n for n, known in enumerate(ids)}
-                assert journal.recent.complete is (memory == 1000)
 
     on_hub(main)
 

@@ -15,7 +15,6 @@ from eventd.event import Block, Draft, Encoding
 from eventd.journal import DeadLetter, Letters, Move, Unit
 from eventd.journal.deadletters import list_letters
 from eventd.journal.ledger import Changes
-from eventd.journal.recent import find
 from eventd.journal.writer import SUPERSEDED
 from tests.journal.crashing import Crashing
 from tests.journal.plain import Place, Plain
@@ -57,7 +56,6 @@ WISHES = st.lists(
         drafts=st.lists(DRAFTS, max_size=3),
         state=STATE,
         books=st.dictionaries(st.sampled_from(["x", "y"]), st.integers(1, 3), max_size=2),
-        recent=st.lists(st.tuples(st.binary(min_size=1, max_size=1), st.integers(0, 3)), max_size=2),
         consumer=st.none() | st.sampled_from(NAMES),
         outcome=OUTCOME,
         missing=st.just({}) | OUTCOME,
@@ -79,7 +77,7 @@ class Model(RuleBasedStateMachine):
         self.open(Path(self.directory.name))
 
     def open(self, directory: Path) -> None:
-        self.journal = InlineJournal(directory, wal_bytes=1 << 20, dedupe_window=3600.0)
+        self.journal = InlineJournal(directory, wal_bytes=1 << 20)
         # So small that pages are in the WAL before the commit is.
         self.journal.writer._connection.execute("PRAGMA cache_size = 5")
 
@@ -109,7 +107,7 @@ class Model(RuleBasedStateMachine):
 
     def make(self, wish: Wish) -> tuple[Unit, int]:
         """The unit, and the offset that the model says it gets; the model is brought up to date."""
-        unit = Unit(drafts=wish.drafts, state=wish.state, books=wish.books, recent=wish.recent)
+        unit = Unit(drafts=wish.drafts, state=wish.state, books=wish.books)
         if wish.consumer is not None and not self.act(wish, wish.consumer, unit):
             return unit, SUPERSEDED
         return unit, self.plain.append(unit)
@@ -190,8 +188,6 @@ class Model(RuleBasedStateMachine):
         state = self.journal.sql("SELECT consumer, key, value FROM state")
         assert {(consumer, key): value for consumer, key, value in state} == self.plain.state
         assert dict(self.journal.sql("SELECT name, count FROM books")) == self.plain.books
-        known = self.plain.recent
-        assert self.journal.reader.ask(lambda connection: find(connection, [*known, b"none"], 0)) == known
 
     @invariant()
     def the_books_balance(self) -> None:

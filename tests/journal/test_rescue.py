@@ -92,7 +92,7 @@ def test_a_root_and_a_leaf_together_cost_the_leaf(tmp_path: Path, whole: list[Bl
     journal.close()
 
 
-@pytest.mark.parametrize("table", ["cursors", "dead_letters", "state", "books", "meta", "recent"])
+@pytest.mark.parametrize("table", ["cursors", "dead_letters", "state", "books", "meta"])
 def test_the_first_page_of_any_other_table_costs_no_event(tmp_path: Path, whole: list[Block], table: str) -> None:
     path = tmp_path / "journal.sqlite"
     garble(path, root_of(path, table))
