@@ -81,11 +81,13 @@ class Search:
     def _take(self, position: int) -> None:
         """Add blocks from ``position`` on, up to the limit or the first row that cannot be read."""
         rows = self._rows(position)
+        least = position
         try:
             for row in rows:
-                if row[0] < self._behind(position):
+                if row[0] < least:
                     # Going on from there would read the same rows again, for ever.
                     raise sqlite3.DatabaseError(DISORDER)
+                least = row[0] + 1
                 block = from_row(row)
                 self._leave(block.first)
                 self._blocks.append(block)
