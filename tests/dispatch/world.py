@@ -53,7 +53,9 @@ class World:
         text: str = "",
     ) -> None:
         sections = "".join(f"[handler:{name}]\n{FAST}" for name in handlers or {} if f"handler:{name}]" not in text)
-        sections += "".join(f"[event_type:{cls.__name__}]\n{FAST}" for cls in event_types)
+        sections += "".join(
+            f"[event_type:{cls.__name__}]\n{FAST}" for cls in event_types if f"event_type:{cls.__name__}]" not in text
+        )
         sections += "".join(
             f"[source:{name}]\nretry_first = 1ms\nretry_most = 2ms\n"
             for name in sources or {}
@@ -74,6 +76,8 @@ class World:
         self.timings: list[tuple[str, float]] = []
         #: What the front door answers with instead of taking drafts.
         self.refusal: EventdError | None = None
+        #: Whether what was done last is meant not to be durable.
+        self.crashed = False
         self.dispatcher: Dispatcher
 
     def __enter__(self) -> World:
@@ -97,7 +101,7 @@ class World:
         stopped = self.dispatcher.stop(2.0)
         self.journal.close()
         self.bridge.close()
-        assert stopped or error is not None
+        assert stopped or self.crashed or error is not None
 
     def submit(self, draft: Draft, done: Callable[[int, EventdError | None], None]) -> None:
         """The front door: straight into the journal."""
