@@ -26,8 +26,9 @@ from eventd.formats.rules import Schemas
 
 __all__ = ["MERGED_BYTES", "decode", "draft_of", "merge", "split"]
 
-#: Bodies are joined up to this size: a reader that wants one event reads a whole block.
-MERGED_BYTES = 1 << 20
+#: Bodies are joined up to this size: a reader that wants one event reads a whole block, and
+#: events of a larger one, decoded together, fall out of the processor's caches (bench a: 0.9 of the rate).
+MERGED_BYTES = 1 << 18
 
 Types = Mapping[str, type[Event]]
 

@@ -33,7 +33,8 @@ NANOSECONDS = 1_000_000_000
 NOT_DECODED = (msgspec.DecodeError, ValueError, TypeError, RecursionError, OverflowError)
 
 _decode_entry = msgspec.msgpack.Decoder(tuple[object, dict[object, object]]).decode
-_decode_plain = msgspec.msgpack.Decoder(list[tuple[object, dict[object, object]]]).decode
+#: The door has seen that each record is a map; a decoder that is told so again does not remember keys.
+_decode_plain = msgspec.msgpack.Decoder(list[tuple[Any, Any]]).decode
 
 
 class ForwardOrigin:
