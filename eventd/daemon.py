@@ -18,6 +18,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from eventd import green, systemd
+from eventd.administration import administration
 from eventd.config.options import Configuration
 from eventd.dispatch.dispatcher import Dispatcher
 from eventd.dispatch.follow import follow
@@ -29,6 +30,7 @@ from eventd.event import Draft
 from eventd.formats.blocks import merge, split
 from eventd.ingest import Done, Ingest
 from eventd.journal import Committed, Journal, JournalOptions, Unit
+from eventd.listen.admin import add_admin_routes
 from eventd.listen.api import Answers, build_routes
 from eventd.listen.door import Submit
 from eventd.listen.maintenance import PRUNE, Wish, prune_route
@@ -184,6 +186,7 @@ class Daemon:
             follow=lambda patterns, start, forever: follow(self.journal, patterns, start, forever),
             page=page,
         ))
+        add_admin_routes(routes, administration(self.journal, self.dispatcher, self.report.handlers))
         routes.add("POST", PRUNE, prune_route(self._prune), admin=True)
         for path, receive in self.dispatcher.webhooks.routes().items():
             routes.add("POST", path, _webhook(receive))

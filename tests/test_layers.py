@@ -36,9 +36,11 @@ ROOMS = {
     # The daemon in three files: its listeners, what it tells of itself, and the order of starting and stopping.
     "doors": {"listen", "protocol", "formats", "green", "systemd", "config", "event", "errors"},
     "report": {"doors", "observe", "dispatch", "plugin", "ingest", "journal", "green", "config", "event", "errors"},
+    # What administrators ask for, joined with who does it.
+    "administration": {"listen", "protocol", "dispatch", "journal"},
     "daemon": {
-        "report", "doors", "observe", "dispatch", "plugin", "listen", "ingest", "duplicates", "journal", "protocol",
-        "formats", "green", "systemd", "process", "routing", "config", "event", "errors",
+        "administration", "report", "doors", "observe", "dispatch", "plugin", "listen", "ingest", "duplicates",
+        "journal", "protocol", "formats", "green", "systemd", "process", "routing", "config", "event", "errors",
     },
     "cli": {"config", "plugin", "errors"},
     "__main__": {"cli"},

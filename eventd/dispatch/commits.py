@@ -114,6 +114,7 @@ class Commits:
         unit = Unit(drafts=merge(drafts or []), dead=dead or [], raised=raised or [])
         if state:
             unit.state = {self._keeper: state}
+        self._count(unit, lost)
         alone = self.record.done == self._sent.done
         self._send(unit)
         # The fence is made of places: nothing may follow a unit that has none of its own before it is durable.
@@ -146,6 +147,16 @@ class Commits:
     def _stuck(self) -> bool:
         """Whether waiting is of no use."""
         return self.broken or (self._closed and self._refusal is not None and not self._out)
+
+    def _count(self, unit: Unit, lost: int) -> None:
+        """What the unit adds to the journal's counters."""
+        # Those given up for the first time, without those that are settled after all, are what is lost.
+        raised = sum([not letter.id for letter in unit.dead]) - lost
+        if raised:
+            unit.books = {f"dead_raised:{self._consumer}": raised}
+        if unit.drafts:
+            emitted = sum([draft.count for draft in unit.drafts])
+            unit.books = {**unit.books, f"emitted:{self._keeper}": emitted}
 
     def _note(self) -> None:
         if not self._noted and self.record != self._sent:

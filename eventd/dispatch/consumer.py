@@ -21,6 +21,7 @@ from eventd.dispatch.feed import Feed, Parked
 from eventd.dispatch.handling import Handling, Outcome
 from eventd.dispatch.instance import Instance, Interrupted
 from eventd.dispatch.intake import Intake
+from eventd.dispatch.lane import Loan, Siding
 from eventd.dispatch.ordering import Ordering, Tries, Waiting
 from eventd.dispatch.portion import Portion
 from eventd.dispatch.progress import ConsumerStatus, Ranges, place, record_at
@@ -83,6 +84,8 @@ class Consumer:
             self.name, self._instance.call, self._instance.breathe, work.policy, Ordering(), work.key
         )
         self._begin(record)
+        #: Where replays through its plugin are given their turns.
+        self.siding = Siding(self._loan(), journal)
         feed.subscribe(loaded.types, self._bed)
 
     def run(self) -> None:
@@ -93,6 +96,7 @@ class Consumer:
                 self._follow()
         except Interrupted:
             pass
+        self.siding.close()
         self._save()
         self._commits.flush()
         self._work.stop()
@@ -107,6 +111,7 @@ class Consumer:
         """Have it stop when the portion in its hands is settled."""
         self._stop.set()
         self._commits.stop()
+        self.siding.stop()
         self._bed.call()
 
     @property
@@ -155,6 +160,13 @@ class Consumer:
             self._ordering.put(Waiting(block, key, Tries(), alone=True, letter=letter))
         self._bed.call()
 
+    def _loan(self) -> Loan:
+        work, instance = self._work, self._instance
+        return Loan(
+            self.name, work.loaded.types, lambda: self.status().cursor, self._bed.call, instance.call, instance.breathe,
+            work.policy, work.key, self._types, self._options.batch_size, lambda: work.state, lambda: self._commits,
+        )  # fmt: skip
+
     def _begin(self, record: ConsumerRecord) -> None:
         """Go on from a record."""
         for number in list(self._told):
@@ -179,6 +191,7 @@ class Consumer:
     def _step(self) -> None:
         if self._commits.broken:
             self._go_back()
+        self.siding.turn()
         portion = self._next()
         if portion is None:
             return
@@ -212,10 +225,11 @@ class Consumer:
         """Sleep until something is wanted or due."""
         if self.stopping or self._commits.broken:
             return
-        self._state = "idle"
+        self._state = "idle" if self.siding.idle else "replaying"
         self._save()
         due = self._ordering.next_due
         seconds = SAVED_EVERY if due is None else min(SAVED_EVERY, max(0.0, due - time.monotonic()))
+        seconds = self.siding.sleeps(seconds)
         if self._ordering.full:
             self._stop.wait(seconds)
         else:
