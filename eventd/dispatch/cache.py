@@ -49,11 +49,6 @@ class Cache:
         if self._size > self._half:
             self._old, self._young, self._size = self._young, {}, 0
 
-    def drop(self, key: str) -> None:
-        """Know ``key`` no more."""
-        self._young.pop(key, None)
-        self._old.pop(key, None)
-
     def clear(self) -> None:
         """Know nothing."""
         self._young, self._old, self._size = {}, {}, 0

@@ -1,7 +1,7 @@
 """What a handler keeps: its ``State``, between the plugin and the journal.
 
-    get ──► cache ──► changes (of this unit, then of those in flight) ──► journal
-    set ──► changes ──► take() ──► a unit ──► committed()
+    get ──► changes ──► cache ──► changes in flight ──► journal
+    set ──► changes ──► take() ──► a unit, in flight ──► committed()
 
 Writes are seen at once and become durable with the unit that they are taken into; what a
 failed attempt wrote is taken back by ``rewind``. Values are packed where they are set, so
@@ -63,8 +63,8 @@ class StateView:
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of ``key``."""
-        packed = self._cache.get(key)
-        if packed is ABSENT:
+        packed = self._changes.get(key, ABSENT)
+        if packed is ABSENT and (packed := self._cache.get(key)) is ABSENT:
             packed = self._find(key)
         return default if packed is None else _unpack(packed)
 
@@ -136,7 +136,6 @@ class StateView:
         """Take back what was written since ``mark``."""
         with self._lock:
             for key, before in reversed(self._undo[mark:]):
-                self._cache.drop(key)
                 if before is ABSENT:
                     del self._changes[key]
                 else:
@@ -145,9 +144,13 @@ class StateView:
 
     def take(self) -> Changes:
         """What was written since the last time, for a unit; it is in flight until ``committed``."""
-        changes, self._changes = self._changes, {}
+        changes = self._changes
         if changes:
+            for key, value in changes.items():
+                self._cache.put(key, value)
+            # In this order: who looks from another thread finds it in one place or the other.
             self._flying = (*self._flying, changes)
+            self._changes = {}
         return changes
 
     def committed(self) -> None:
@@ -185,17 +188,14 @@ class StateView:
         changes = self._changes
         self._undo.append((key, changes.get(key, ABSENT)))
         changes[key] = packed
-        self._cache.put(key, packed)
 
     def _find(self, key: str) -> bytes | None:
-        """What is not in the cache."""
+        """What is neither written in this unit nor in the cache."""
         with self._lock:
             for changes in (self._changes, *reversed(self._flying)):
                 if key in changes:
-                    packed = changes[key]
-                    break
-            else:
-                packed = self._store.get(key)
+                    return changes[key]
+            packed = self._store.get(key)
             self._cache.put(key, packed)
         return packed
 
