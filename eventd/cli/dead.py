@@ -136,12 +136,12 @@ def retry(settings: Settings, chosen: dict[str, Any], as_json: bool) -> None:
     last: dict[str, Any] = {}
     with bar("retrying") as advance:
         for last in _daemon(settings).progress(f"{_PATH}/retry", chosen):
-            advance(last["settled"] + last["failed"] + last["gone"], last["chosen"])
+            advance(last["settled"] + last["failed"] + last["skipped"], last["chosen"])
     if as_json:
         click.echo(json.dumps(last))
     else:
         click.echo(_outcome(last))
-    if not last.get("done") or last["failed"]:
+    if not last.get("done") or last["failed"] or last.get("error"):
         raise click.exceptions.Exit(1)
 
 
@@ -200,8 +200,8 @@ def _outcome(last: dict[str, Any]) -> str:
     if not last:
         return "The daemon told nothing."
     text = f"{last['settled']:,} of {last['chosen']:,} dead letters are settled now, {last['failed']:,} failed again."
-    if last["gone"]:
-        text += f" {last['gone']:,} were gone."
+    if last["skipped"]:
+        text += f" {last['skipped']:,} were skipped: gone, or tried again already, or without a handler."
     if last.get("error"):
         text += f" {safe(last['error'])}"
     return text

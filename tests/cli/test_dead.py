@@ -17,7 +17,7 @@ WHOLE = {**LETTER, "event": {"id": "1", "data": "\x1b]0;x"}, "traceback": 'Trace
 
 
 def told(**changed: Any) -> dict[str, Any]:
-    return {"chosen": 3, "settled": 3, "failed": 0, "gone": 0, "done": True, **changed}
+    return {"chosen": 3, "settled": 3, "failed": 0, "skipped": 0, "done": True, **changed}
 
 
 def lines(*documents: dict[str, Any]) -> tuple[int, list[bytes]]:
@@ -100,7 +100,8 @@ def test_a_retry_tells_how_it_went(daemon: Any, eventd: Callable[..., Result]) -
     ("last", "text"),
     [
         (told(settled=2, failed=1), "1 failed again."),
-        (told(settled=1, gone=1, done=False, error="the daemon stops"), "1 were gone. the daemon stops"),
+        (told(settled=2, skipped=1, error="handler:x does not run"), "1 were skipped"),
+        (told(settled=1, done=False), "1 of 3 dead letters"),
     ],
 )
 def test_a_retry_that_does_not_settle_all_fails(
