@@ -107,13 +107,13 @@ class Commits:
 
         :param lost: how many more events are given up.
         """
-        self.record = record_at(*place, self.record, settled, lost)
-        if not (drafts or dead or raised or state):
-            self._note()
-            return
         unit = Unit(drafts=merge(drafts or []), dead=dead or [], raised=raised or [])
         if state:
             unit.state = {self._keeper: state}
+        self.record = record_at(*place, self.record, settled, lost)
+        if not unit.urgent:
+            self._note()
+            return
         self._count(unit, lost)
         alone = self.record.done == self._sent.done
         self._send(unit)

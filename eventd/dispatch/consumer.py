@@ -22,12 +22,12 @@ from eventd.dispatch.handling import Handling, Outcome
 from eventd.dispatch.instance import Instance, Interrupted
 from eventd.dispatch.intake import Intake
 from eventd.dispatch.lane import Loan, Siding
-from eventd.dispatch.ordering import Ordering, Tries, Waiting
+from eventd.dispatch.ordering import Ordering
 from eventd.dispatch.portion import Portion
 from eventd.dispatch.progress import ConsumerStatus, Ranges, place, record_at
+from eventd.dispatch.retried import Retried, Told
 from eventd.dispatch.work import Work
-from eventd.event import Block, Encoding, Event
-from eventd.formats.blocks import decode
+from eventd.event import Event
 from eventd.green import Signal
 from eventd.journal import ConsumerRecord, DeadLetter, Journal, Unit
 from eventd.routing import Patterns
@@ -41,10 +41,6 @@ SAVED_EVERY = 5.0
 
 #: Makes the door to the journal: from a record, what is told of units that are durable, and of a line that is lost.
 Door = Callable[[ConsumerRecord, Callable[[Unit], None], Callable[[], None]], Commits]
-
-
-#: Told the id of a dead letter that was tried again, and whether it is settled now.
-Told = Callable[[int, bool], None]
 
 
 class Consumer:
@@ -77,7 +73,7 @@ class Consumer:
         self._state = "starting"
         self._bed = Parked(record.offset)
         self._intake = Intake(self.name, journal, Patterns(loaded.types).matches, types)
-        self._told: dict[int, Told] = {}
+        self._retried = Retried(work.key, types)
         self._commits = door(record, self._landed, self._bed.call)
         self._instance = Instance(work, self._pause)
         self._handling = Handling(
@@ -153,11 +149,8 @@ class Consumer:
 
         They have all their attempts again; a letter is dropped in the unit that settles it.
         """
-        for letter in letters:
-            self._told[letter.id] = told
-            block = Block(letter.offset, 1, Encoding.JSON, (), letter.last_time, letter.event)
-            key = self._work.key(decode(block, self._types)[0]) if self._work.key else letter.offset
-            self._ordering.put(Waiting(block, key, Tries(), alone=True, letter=letter))
+        for waiting in self._retried.take(letters, told):
+            self._ordering.put(waiting)
         self._bed.call()
 
     def _loan(self) -> Loan:
@@ -169,8 +162,7 @@ class Consumer:
 
     def _begin(self, record: ConsumerRecord) -> None:
         """Go on from a record."""
-        for number in list(self._told):
-            self._tell(number, settled=False)
+        self._retried.give_up()
         self._ordering = Ordering()
         self._handling.ordering = self._ordering
         self._above: Ranges = record.above
@@ -269,15 +261,7 @@ class Consumer:
         self.emitted += sum([draft.count for draft in unit.drafts])
         if unit.state and self._work.state is not None:
             self._work.state.committed()
-        for number in unit.raised:
-            self._tell(number, settled=True)
-        for letter in unit.dead:
-            self._tell(letter.id, settled=False)
-
-    def _tell(self, number: int, *, settled: bool) -> None:
-        told = self._told.pop(number, None)
-        if told is not None:
-            told(number, settled)
+        self._retried.landed(unit)
 
     def _go_back(self) -> None:
         """Begin anew from what is durable."""

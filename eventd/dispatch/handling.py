@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import logging
 import time
-import traceback
 from collections.abc import Callable, Hashable
 
 import msgspec
 
 from eventd.dispatch.keys import Key
+from eventd.dispatch.letter import letter_of
 from eventd.dispatch.ordering import Ordering, Tries, Waiting
 from eventd.dispatch.portion import Portion
 from eventd.dispatch.retry import Policy
@@ -34,9 +34,6 @@ from eventd.plugin.contract import Retry
 __all__ = ["Handling", "Outcome"]
 
 log = logging.getLogger(__name__)
-
-#: Characters of a traceback that a dead letter keeps: the end says what was raised where.
-MOST_TRACEBACK = 16384
 
 
 class Outcome(msgspec.Struct):
@@ -202,29 +199,13 @@ class Handling:
             self.ordering.done(waiting)
 
     def _bury(self, portion: Portion, index: int, waiting: Waiting, error: BaseException) -> None:
-        tries, before = waiting.tries, waiting.letter
+        before = waiting.letter
         log.error(
-            "%s: event %d is put aside after attempt %d: %r", self._consumer, waiting.offset, tries.attempts, error
-        )
-        letter = DeadLetter(
-            consumer=before.consumer if before else self._consumer,
-            offset=waiting.offset,
-            event=before.event if before else json_events.write(portion.event(index)),
-            attempts=tries.attempts + (before.attempts if before else 0),
-            first_time=before.first_time if before else tries.first_time,
-            last_time=tries.last_time,
-            reason=_words(error),
-            traceback="".join(traceback.format_exception(error))[-MOST_TRACEBACK:],
-            id=before.id if before else 0,
-        )
-        self._outcome.dead.append(letter)
+            "%s: event %d is put aside after attempt %d: %r",
+            self._consumer, waiting.offset, waiting.tries.attempts, error,
+        )  # fmt: skip
+        event = before.event if before else json_events.write(portion.event(index))
+        self._outcome.dead.append(letter_of(self._consumer, waiting, event, error))
         self._outcome.lost += before is None
         if waiting.out:
             self.ordering.done(waiting)
-
-
-def _words(error: BaseException) -> str:
-    try:
-        return f"{type(error).__name__}: {error}"
-    except Exception:  # noqa: BLE001 - a plugin's own error, whose text fails, too
-        return type(error).__name__
