@@ -14,6 +14,7 @@ import msgspec
 
 from eventd.config.options import PluginOptions
 from eventd.config.plugin_config import NoConfig, plugin_config
+from eventd.config.settings import section_named
 from eventd.errors import PluginError
 from eventd.event import Event
 from eventd.plugin.contract import Emitter, Handler, Logger, Source, State, StateDirectory, Stop, Webhook
@@ -86,6 +87,13 @@ def convert(subject: Any, options: PluginOptions) -> msgspec.Struct:
     :raises PluginError: when the class cannot be converted to. :raises ConfigurationError: when the keys do not fit.
     """
     declared = config_of(subject)
+    section = section_named(options.kind)
+    common = {setting.key for setting in section.settings} if section is not None else set()
+    if shadowed := common.intersection(declared.__struct_fields__):
+        raise PluginError(
+            f"{name_of(declared)} has a field {min(shadowed)}, which is a setting of every {options.kind}",
+            hint="give the field another name",
+        )
     try:
         return plugin_config(options.own, declared)
     except (TypeError, NotImplementedError) as error:

@@ -127,6 +127,15 @@ class Elsewhere(Handler):
     def handle(self, batch: Batch) -> None: ...
 
 
+class Shadowing(Handler):
+    types = (">",)
+
+    class Config(msgspec.Struct):
+        timeout: float = 1.0
+
+    def handle(self, batch: Batch) -> None: ...
+
+
 class BadConfig(Handler):
     types = (">",)
     Config = dict

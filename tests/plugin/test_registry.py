@@ -159,6 +159,7 @@ def test_keys_that_do_not_fit_are_told_with_their_line(tmp_path: Path) -> None:
         ("handlers", "Short", "Short.handle cannot be called with 1 arguments"),
         ("handlers", "Elsewhere", "Elsewhere.run is 'moon'"),
         ("handlers", "BadConfig", "BadConfig.Config is not a msgspec.Struct"),
+        ("handlers", "Shadowing", "Shadowing.Config has a field timeout, which is a setting of every handler"),
         ("handlers", "Ticker", "Ticker is not a subclass of eventd.Handler"),
         ("sources", "Archive", "Archive is not a subclass of eventd.Source"),
         ("sources", "Pathless", "Pathless.path is ''"),
