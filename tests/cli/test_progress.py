@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 
 import pytest
 
@@ -27,7 +28,10 @@ def test_on_a_terminal_it_is_shown_on_stderr(
             advance(1, 2)
             advance(2, 0)
         monkeypatch.undo()
-        shown = os.read(terminal, 65536)
+        stderr.flush()
+        shown = b""
+        while b"counting" not in shown and select.select([terminal], [], [], 5)[0]:
+            shown += os.read(terminal, 65536)
     os.close(terminal)
 
     assert b"counting" in shown

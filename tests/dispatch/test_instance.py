@@ -76,6 +76,7 @@ def test_one_that_hangs_for_ever_becomes_a_dead_letter(tmp_path: Path) -> None:
         world.publish(numbered("a", [0]))
         world.done("handler:it")
         handler.gate.set()
+        wait(lambda: world.dead())
         (letter,) = world.dead()
 
         assert letter.reason == "TimedOut: it did not return within 0.05 s"

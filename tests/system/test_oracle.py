@@ -110,7 +110,6 @@ def drain(daemon: DaemonProcess, timeout: float) -> None:
         raise AssertionError(f"not done: {status['consumers']}, {status['events']}\n{daemon.tail()}") from None
 
 
-@pytest.mark.xfail(reason="the dispatcher does not make a handler's state durable", run=False)
 @pytest.mark.timeout(4 * SECONDS + 300)
 def test_nothing_is_lost_and_nothing_is_done_twice(directory: Path, disk: Disk | None) -> None:
     http, forward = ports()
