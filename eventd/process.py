@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import logging
 import resource
 
 __all__ = ["COLLECT_AFTER", "allow_open_files", "settle_memory"]
+
+log = logging.getLogger(__name__)
 
 #: New containers after which the youngest ones are looked through. Messages in flight are
 #: thousands of containers that all die soon: at the default of 700 the collector walked
@@ -16,11 +19,16 @@ COLLECT_AFTER = 100_000
 def allow_open_files() -> int:
     """Use as many descriptors as the system lets this process have: each connection takes one.
 
-    The soft limit is often 1024, for programs that use ``select``; returns the new one.
+    The soft limit is often 1024, for programs that use ``select``; returns the one that holds then.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (OSError, ValueError) as error:
+            # A sandbox may forbid it; then the soft limit is what there is.
+            log.warning("no more than %d files can be open: %s", soft, error)
+            return soft
     return hard
 
 

@@ -5,6 +5,10 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
+from eventd import process
+
 
 def run(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout
@@ -20,6 +24,16 @@ def test_the_soft_limit_of_open_files_is_raised_to_the_hard_one() -> None:
         "print(r.getrlimit(r.RLIMIT_NOFILE) == (hard, hard))\n"
     )
     assert told == "True\n"
+
+
+def test_a_sandbox_that_forbids_it_is_no_obstacle(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def forbid(kind: int, limits: tuple[int, int]) -> None:
+        raise PermissionError("not here")
+
+    monkeypatch.setattr(process.resource, "getrlimit", lambda kind: (64, 128))
+    monkeypatch.setattr(process.resource, "setrlimit", forbid)
+    assert process.allow_open_files() == 64
+    assert "no more than 64" in caplog.text
 
 
 def test_what_lives_when_all_is_built_is_not_collected_again() -> None:
