@@ -26,7 +26,9 @@ def test_the_soft_limit_of_open_files_is_raised_to_the_hard_one() -> None:
     assert told == "True\n"
 
 
-def test_a_sandbox_that_forbids_it_is_no_obstacle(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_sandbox_that_forbids_it_is_no_obstacle(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def forbid(kind: int, limits: tuple[int, int]) -> None:
         raise PermissionError("not here")
 
