@@ -45,6 +45,7 @@ from eventd.plugin.registry import Registry
 from eventd.process import allow_open_files, settle_memory
 from eventd.protocol.messages import Request, Response
 from eventd.report import Report
+from eventd.volatile import Volatile
 
 __all__ = ["Daemon", "main"]
 
@@ -103,6 +104,7 @@ class Daemon:
         in_time(self.dispatcher.stop)
         in_time(self.dispatcher.webhooks.stop)
         after(self.ingest.stop)
+        after(self.volatile.stop)
         self.dispatcher.sources.start()
         in_time(self.dispatcher.sources.stop)
         in_time(self.group.stop)
@@ -152,12 +154,15 @@ class Daemon:
         self.dispatcher = Dispatcher(
             self.journal, registry, self.hub, self.bridge, self._submit_source, self._observe
         )
+        self.volatile = Volatile(registry.volatile, self.dispatcher.post.deliver, self.hub.call_soon, self.books)
+        self._sources = self.volatile.before(self.ingest.submit_all)
         self.report = Report(
             node, self.hub, self.books, self.health, self.journal, self.ingest, self.dispatcher, registry
         )
         self.doors = Doors(
-            self.configuration, self._front(), self.books, registry.schemas, self._routes(), self.group
-        )
+            self.configuration, self._front(), self.books, registry.schemas, self._routes(), self.group,
+            self.volatile.count if registry.volatile else None,
+        )  # fmt: skip
         self.report.doors = self.doors
         self.health.add(lambda: self.journal.problem)
         self.health.add(self.ingest.problem)
@@ -166,16 +171,16 @@ class Daemon:
         self.hub.on_stall = self._stalled
 
     def _front(self) -> Submit:
-        """What the doors submit to: ingest, or what takes out duplicates before it."""
+        """What the doors submit to: ingest, behind what takes out volatile events and duplicates."""
         window = self.configuration.journal.dedupe_window
         if not window:
-            return self.ingest.submit_all
+            return self._sources
         duplicates = Duplicates(self.ingest.submit_all, self.hub.call_soon, self.books, window)
         offset = max(self.journal.offset_at(time.time_ns() - int(window * 1e9)), self.journal.end - MOST_KNOWN)
         while blocks := self.journal.read(offset):
             duplicates.learn(blocks)
             offset = blocks[-1].end
-        return duplicates.submit_all
+        return self.volatile.before(duplicates.submit_all)
 
     def _routes(self) -> Routes:
         routes = build_routes(Answers(
@@ -228,7 +233,7 @@ class Daemon:
 
     def _submit_source(self, draft: Draft, done: Done) -> None:
         self.books.receive(SOURCES, draft.count)
-        self.ingest.submit(draft, done)
+        self._sources([draft], draft.count, done)
 
     def _prune(self, wish: Wish) -> object:
         return prune_journal(self.journal, wish.before, wish.size, wish.unsettled)

@@ -9,13 +9,14 @@ from __future__ import annotations
 import errno
 import logging
 import socket
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from eventd import systemd
 from eventd.config.options import Configuration, LimitOptions, ListenerOptions
 from eventd.errors import ConfigurationError, Fault
+from eventd.event import Draft
 from eventd.formats import Schemas
 from eventd.green import Group, parse_address, server_context
 from eventd.listen.door import Book, Door, Submit
@@ -42,7 +43,14 @@ class Doors:
     """All listeners, opened and closed together."""
 
     def __init__(
-        self, configuration: Configuration, submit: Submit, book: Book, schemas: Schemas, routes: Routes, group: Group
+        self,
+        configuration: Configuration,
+        submit: Submit,
+        book: Book,
+        schemas: Schemas,
+        routes: Routes,
+        group: Group,
+        volatile: Callable[[Draft], int] | None = None,
     ) -> None:
         self._configuration = configuration
         self._submit = submit
@@ -50,6 +58,7 @@ class Doors:
         self._schemas = schemas
         self._routes = routes
         self._group = group
+        self._volatile = volatile
         self._limits = _limits(configuration.limits)
         self._gate = Gate(
             configuration.limits.connections,
@@ -141,7 +150,8 @@ class Doors:
             origin=f"//{self._configuration.eventd.node}/{name}",
             idle_timeout=limits.idle_timeout,
             handshake_timeout=limits.handshake_timeout,
-            in_a_row=not self._configuration.journal.dedupe_window,
+            in_a_row=not self._configuration.journal.dedupe_window and self._volatile is None,
+            volatile=self._volatile,
             durability="disk" if self._configuration.journal.fsync else "memory",
             admin=admin,
             web_origins=web_origins,

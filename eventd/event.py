@@ -80,7 +80,7 @@ class Event:
 
     ``data`` is the payload: a JSON value or an instance of ``Data``, ``str``, ``bytes``,
     or ``UNSET`` where the event has none (``None`` is an explicit JSON null).
-    ``offset`` is the event's place in the journal, -1 before it has one.
+    ``offset`` is the event's place in the journal, negative where it has none.
     """
 
     __slots__ = ("_attributes", "_origin", "data", "offset")

@@ -26,6 +26,7 @@ from eventd.observe.status import (
     ListenerStatus,
     Source,
     Status,
+    VolatileStatus,
 )
 from eventd.plugin.registry import Registry
 
@@ -117,6 +118,7 @@ class Report:
             Consumer(
                 c.name, c.kind, c.cursor, c.pending, c.settled, c.dead, c.retries, c.state, c.passed, c.since,
                 letters.get(c.name, 0) + letters.get(f"{REPLAY}{c.name}", 0),
+                None if c.volatile is None else VolatileStatus(*msgspec.structs.astuple(c.volatile)),
             )
             for c in self._dispatcher.status()
         ]  # fmt: skip
@@ -144,10 +146,11 @@ class Report:
         return Events(
             received=sum(self._books.received.values()),
             accepted=self._ingest.accepted,
-            pending=self._ingest.pending,
+            pending=self._ingest.pending + self._books.held,
             rejected=dict(self._books.rejected + self._ingest.refused),
             faults=dict(self._books.faults),
             duplicates=self._books.duplicates,
             doors={row.name: 0 for row in self._listeners()} | self._books.received,
             emitted=self._counted("emitted:"),
+            volatile=self._books.volatile,
         )

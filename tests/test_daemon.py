@@ -97,7 +97,7 @@ def test_an_event_goes_from_the_socket_to_its_handler(tmp_path: Path, told: list
         status = json.loads(peer.response()[2])
         assert status["events"] == {
             "received": 1, "accepted": 1, "pending": 0, "rejected": {}, "faults": {}, "duplicates": 0,
-            "doors": {"http": 1}, "emitted": {},
+            "doors": {"http": 1}, "emitted": {}, "volatile": 0,
         }  # fmt: skip
         assert status["imbalances"] == []
         peer.send(request("GET", "/readyz"))
@@ -121,6 +121,28 @@ def test_webhooks_and_sources_enter_by_the_same_door_and_are_counted(tmp_path: P
         wait(lambda: sorted(event.type for event in Seen.events) == ["hooked", "sourced"])
         events = daemon.report.status().events
         assert (events.received, events.accepted) == (2, 2)
+        peer.close()
+    finally:
+        daemon.stop()
+
+
+@on_hub
+def test_what_is_volatile_skips_the_journal_through_every_door(tmp_path: Path) -> None:
+    class Sourced(Event):
+        type = "sourced"
+
+    Seen.events = []
+    plugins = {"event_type:sourced": Sourced, "handler:seen": Seen, "source:once": Once}
+    daemon = make(tmp_path, FREE + "[event_type:sourced]\ndurable = no\n", plugins)
+    try:
+        daemon.start()
+        peer = connect(daemon)
+        peer.send(request("POST", "/events", json.dumps({**EVENT, "type": "sourced"}).encode(), **STRUCTURED))
+        assert peer.response()[0] == 204
+        wait(lambda: [event.type for event in Seen.events] == ["sourced"] * 2)
+        status = daemon.report.status()
+        assert (status.events.received, status.events.volatile, status.journal.end) == (2, 2, 0)
+        assert status.imbalances == []
         peer.close()
     finally:
         daemon.stop()

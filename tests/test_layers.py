@@ -28,6 +28,7 @@ ROOMS = {
     "journal": {"event", "green", "errors"},
     "ingest": {"event", "errors"},
     "duplicates": {"formats", "event", "errors"},
+    "volatile": {"formats", "event", "errors"},
     # What a webhook gets and gives is a message of the protocol.
     "plugin": {"protocol", "routing", "config", "event", "errors"},
     "listen": {"protocol", "formats", "green", "systemd", "event", "errors"},
@@ -40,7 +41,8 @@ ROOMS = {
     "administration": {"listen", "protocol", "dispatch", "journal"},
     "daemon": {
         "administration", "report", "doors", "observe", "dispatch", "plugin", "listen", "ingest", "duplicates",
-        "journal", "protocol", "formats", "green", "systemd", "process", "routing", "config", "event", "errors",
+        "volatile", "journal", "protocol", "formats", "green", "systemd", "process", "routing", "config", "event",
+        "errors",
     },
     "cli": {"config", "plugin", "errors"},
     "__main__": {"cli"},

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from eventd import __version__, green
+from eventd.dispatch.progress import VolatileStatus
 from eventd.doors import CONTROL
 from eventd.errors import InvalidEvent, MalformedInput, PluginError
 from eventd.event import Draft, Encoding
@@ -33,7 +34,7 @@ class Parts:
         )
         consumer = plain(
             name="handler:jsonl", kind="handler", cursor=7, pending=2, settled=5, dead=1, retries=2, state="running",
-            passed=1, since=1,
+            passed=1, since=1, volatile=VolatileStatus(came=9, settled=4, dead=1, dropped=2, pending=2),
         )  # fmt: skip
         source = plain(name="source:host", emitted=5, restarts=1, state="running")
         plugin = plain(
@@ -165,3 +166,14 @@ def test_plugins_are_told_by_package_and_version() -> None:
     assert Parts().report.plugins() == [
         {"kind": "handler", "name": "jsonl", "package": "eventd-jsonl", "version": "1", "summary": "Keeps."}
     ]
+
+
+@on_hub
+def test_volatile_events_have_a_column_of_their_own_and_wait_with_those_that_came_with_them() -> None:
+    parts = Parts()
+    parts.books.receive("http", 5)
+    parts.books.volatile, parts.books.held = 3, 2
+    status = parts.report.status()
+    assert (status.events.volatile, status.events.pending, status.imbalances) == (3, 2, [])
+    assert [consumer.volatile for consumer in status.consumers] == [status.consumers[0].volatile]
+    assert msgspec.structs.astuple(status.consumers[0].volatile) == (9, 4, 1, 2, 2)

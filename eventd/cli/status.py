@@ -14,6 +14,7 @@ __all__ = ["command"]
 
 _LISTENER = ("name", "protocol", "address", "connections", "received")
 _CONSUMER = ("name", "state", "settled", "dead", "passed", "pending", "dead_letters", "retries", "cursor")
+_VOLATILE = ("name", "came", "settled", "dead", "dropped", "pending")
 _SOURCE = ("name", "state", "emitted", "restarts")
 _FAILED = ("name", "error")
 #: What of the journal's status has a number for each consumer, and how it is told.
@@ -59,6 +60,8 @@ def _print(status: dict[str, Any]) -> None:
         out.print(line)
     if consumers:
         print_table(out, "Consumers", _CONSUMER, _rows(consumers, _CONSUMER))
+    if volatile := [{"name": row["name"], **row["volatile"]} for row in consumers if row.get("volatile")]:
+        print_table(out, "Volatile events", _VOLATILE, _rows(volatile, _VOLATILE))
     if sources := status.get("sources"):
         print_table(out, "Sources", _SOURCE, _rows(sources, _SOURCE))
     if failed := status.get("plugins_failed"):
@@ -73,7 +76,7 @@ def _head(status: dict[str, Any]) -> str:
 def _books(status: dict[str, Any]) -> list[tuple[str, object]]:
     events, journal, hub = (status.get(part, {}) for part in ("events", "journal", "hub"))
     rows: list[tuple[str, object]] = [
-        (name, events[name]) for name in ("received", "accepted", "duplicates", "pending") if name in events
+        (name, events[name]) for name in ("received", "accepted", "duplicates", "volatile", "pending") if name in events
     ]
     rows += [(f"rejected: {reason}", number) for reason, number in events.get("rejected", {}).items()]
     rows += [(f"fault: {reason}", number) for reason, number in events.get("faults", {}).items()]

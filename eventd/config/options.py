@@ -97,11 +97,12 @@ class OwnKeys(dict[str, str]):
 
 
 class PluginOptions(msgspec.Struct, frozen=True):
-    """The section of one plugin; a field that its kind does not have keeps the default of a handler."""
+    """The section of one plugin; a field that its kind does not have keeps the default of an event type."""
 
     kind: str
     name: str
     enabled: bool
+    durable: bool
     run: str | None
     batch_size: int
     batch_wait: float

@@ -31,7 +31,7 @@ from .options import (
 from .settings import PLUGIN_KINDS, TABLE, section_named
 from .settings_daemon import EVENTD
 from .settings_network import DEFAULT_BIND
-from .settings_plugins import HANDLER
+from .settings_plugins import EVENT_TYPE
 from .table import Section, Setting
 from .values import PATH
 
@@ -204,8 +204,8 @@ class _Reader:
         return self._plugin_options(kind, name, self._merged.sections[title])
 
     def _plugin_options(self, kind: str, name: str, written: dict[str, Value]) -> PluginOptions:
-        # What the kind does not have is that of a handler, so that one struct serves all.
-        common = {setting.key: self._value("", setting, None) for setting in HANDLER.settings}
+        # What the kind does not have is that of an event type, so that one struct serves all.
+        common = {setting.key: self._value("", setting, None) for setting in EVENT_TYPE.settings}
         title = f"{kind}:{name}"
         values: dict[str, Any] = common | (self._values(title) if name else {})
         return PluginOptions(kind=kind, name=name, own=self._own(title, written), **values)

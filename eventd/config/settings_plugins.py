@@ -30,6 +30,9 @@ _TIMEOUT = Setting("timeout", DURATION, "0s",
                    "How long a call may take in a native thread; then it has failed, and another instance goes on "
                    "in a new thread. 0 is no limit. Beside the connections, a call that takes longer is told.",
                    )  # fmt: skip
+_DURABLE = Setting("durable", BOOLEAN, "yes",
+                   "With no, its events skip the journal: they are acknowledged and handled from memory, and a crash "
+                   "loses those that are not handled yet.")  # fmt: skip
 _START = Setting("start", START, "now", "From where a new one reads; one that has run goes on where it was.")
 
 EVENT_TYPE = Section(
@@ -38,7 +41,7 @@ EVENT_TYPE = Section(
     plugin=True,
     examples=("NAME",),
     help="An installed event type, by the name of its entry point.",
-    settings=(_ENABLED, _RUN, *_BATCHES, _ORDER, *_RETRIES, _TIMEOUT, _START),
+    settings=(_ENABLED, _DURABLE, _RUN, *_BATCHES, _ORDER, *_RETRIES, _TIMEOUT, _START),
 )
 
 HANDLER = Section(

@@ -236,6 +236,7 @@ class Consumer:
         self._intake.fill(self._options.batch_size, until if due is None else min(until, due), self._goes_on)
 
     def _goes_on(self) -> bool:
+        self.siding.turn()
         self._instance.breathe()
         return not self.stopping
 

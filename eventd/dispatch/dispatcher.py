@@ -16,8 +16,10 @@ from eventd.dispatch.consumer import Consumer
 from eventd.dispatch.emitter import Deliver, Submit
 from eventd.dispatch.feed import Feed
 from eventd.dispatch.follow import place
+from eventd.dispatch.inbox import Post
 from eventd.dispatch.progress import ConsumerStatus
 from eventd.dispatch.sources import Sources
+from eventd.dispatch.volatile import VolatileLane
 from eventd.dispatch.webhooks import Webhooks
 from eventd.dispatch.work import Observe, Work
 from eventd.green import Bridge, Group, Hub
@@ -61,6 +63,9 @@ class Dispatcher:
         self._feeds = Group("feed")
         self._hub = hub
         self._feed = Feed(journal, journal.end)
+        #: Where volatile events come in.
+        self.post = Post(registry.volatile, registry.types)
+        self._volatile: dict[str, VolatileLane] = {}
         self.consumers: list[Consumer] = []
 
     def start(self) -> None:
@@ -87,7 +92,11 @@ class Dispatcher:
 
     def status(self) -> list[ConsumerStatus]:
         """How each consumer is now."""
-        return [consumer.status() for consumer in self.consumers]
+        rows = [consumer.status() for consumer in self.consumers]
+        for row in rows:
+            if row.name in self._volatile:
+                row.volatile = self._volatile[row.name].status
+        return rows
 
     @property
     def emitted(self) -> int:
@@ -102,7 +111,11 @@ class Dispatcher:
             position = place(journal, loaded.options.start)
             record = ConsumerRecord(position, since=position)
         work = Work(loaded, self._registry, self._bridge, journal.state(name), self._observe)
+        work.sift = self.post.sift
         consumer = Consumer(work, journal, self._feed, partial(self._door, name), self._registry.types, record)
+        inbox = self.post.subscribe(loaded.types, consumer.siding.loan.wake)
+        if inbox is not None:
+            consumer.siding.guest = self._volatile[name] = VolatileLane(consumer.siding.loan, journal, inbox)
         if name not in journal.consumers:
             consumer.save()
         return consumer

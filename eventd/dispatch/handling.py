@@ -192,7 +192,8 @@ class Handling:
         letter = None if waiting is None else waiting.letter
         if letter is not None:
             self._outcome.raised.append(letter.id)
-        if letter is None or letter.consumer == self._consumer:
+        # A volatile event's, whose number is negative, stands in no books.
+        if letter is None or (letter.consumer == self._consumer and letter.offset >= 0):
             self._outcome.settled += 1
             self._outcome.lost -= letter is not None
         if waiting is not None:

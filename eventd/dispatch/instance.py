@@ -54,7 +54,7 @@ class Instance:
         """
         assert self._runner is not None
         try:
-            return self._runner.run(batch)
+            return self._work.sift(self._runner.run(batch))
         except TimedOut:
             self._work.abandon()
             self._renew()

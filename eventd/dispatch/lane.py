@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -33,7 +33,7 @@ from eventd.event import Batch, Draft, Event
 from eventd.green import Signal, hub
 from eventd.journal import ConsumerRecord, Journal, Unit
 
-__all__ = ["Lane", "Loan", "Siding", "Span"]
+__all__ = ["Guest", "Lane", "Loan", "Siding", "Span"]
 
 log = logging.getLogger(__name__)
 
@@ -74,11 +74,29 @@ class Span(msgspec.Struct):
     wants: Callable[[str], bool]
 
 
+class Guest(Protocol):
+    """Who else has its turns between two portions of live events."""
+
+    def turn(self) -> None:
+        """Handle a portion, if there is one."""
+
+    def sleeps(self, seconds: float) -> float:
+        """How long the consumer may sleep that wants to for ``seconds``."""
+
+    def stop(self) -> None:
+        """The consumer is told to stop."""
+
+    def close(self) -> None:
+        """The consumer stops."""
+
+
 class Siding:
-    """Where a consumer has a lane, at most one, and gives it its turns."""
+    """Where a consumer has a lane, at most one, and a guest perhaps, and gives them their turns."""
 
     def __init__(self, loan: Loan, journal: Journal) -> None:
         self.loan = loan
+        #: There from before the consumer runs.
+        self.guest: Guest | None = None
         self._journal = journal
         self._lane: Lane | None = None
         self._due = 0.0
@@ -98,7 +116,9 @@ class Siding:
         return self._lane
 
     def turn(self) -> None:
-        """Let the lane, if there is one, handle a portion."""
+        """Let the guest and the lane, where there are any, handle a portion each."""
+        if self.guest is not None:
+            self.guest.turn()
         lane = self._lane
         if lane is None or time.monotonic() < self._due:
             return
@@ -117,15 +137,21 @@ class Siding:
 
     def sleeps(self, seconds: float) -> float:
         """How long the consumer may sleep that wants to for ``seconds``."""
+        if self.guest is not None:
+            seconds = self.guest.sleeps(seconds)
         return seconds if self._lane is None else max(0.0, min(seconds, self._due - time.monotonic()))
 
     def stop(self) -> None:
         """The consumer is told to stop: wait for no journal that refuses."""
+        if self.guest is not None:
+            self.guest.stop()
         if self._lane is not None:
             self._lane.halt()
 
     def close(self) -> None:
         """The consumer stops: write how far the lane is."""
+        if self.guest is not None:
+            self.guest.close()
         lane, self._lane = self._lane, None
         if lane is not None:
             lane.close("the daemon is stopping")

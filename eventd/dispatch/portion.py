@@ -18,7 +18,7 @@ from eventd.event import Block, Event
 from eventd.formats.apart import alone, pieces
 from eventd.formats.blocks import decode
 
-__all__ = ["Backlog", "Portion"]
+__all__ = ["Backlog", "Part", "Portion", "View"]
 
 Types = Mapping[str, type[Event]]
 

@@ -17,10 +17,20 @@ import msgspec
 
 from eventd.journal import ConsumerRecord, Move
 
-__all__ = ["ConsumerStatus", "Ranges", "covers", "move_between", "place", "record_at", "without"]
+__all__ = ["ConsumerStatus", "Ranges", "VolatileStatus", "covers", "move_between", "place", "record_at", "without"]
 
 #: Offsets from the first up to the second of each pair; rising, apart from each other.
 Ranges = tuple[tuple[int, int], ...]
+
+
+class VolatileStatus(msgspec.Struct):
+    """The volatile events of a consumer since the daemon started: each that came is in one of the other columns."""
+
+    came: int
+    settled: int
+    dead: int
+    dropped: int
+    pending: int
 
 
 class ConsumerStatus(msgspec.Struct):
@@ -41,6 +51,8 @@ class ConsumerStatus(msgspec.Struct):
     since: int
     retries: int
     state: str
+    #: ``None`` where no volatile type is wanted.
+    volatile: VolatileStatus | None = None
 
 
 def place(front: int, open: Iterable[int], above: Ranges = ()) -> tuple[int, Ranges]:

@@ -12,7 +12,7 @@ from eventd.dispatch.keys import key_of
 from eventd.dispatch.retry import Policy
 from eventd.dispatch.runner import Runner, Traces, executing
 from eventd.dispatch.state import StateView, Store
-from eventd.event import Batch
+from eventd.event import Batch, Draft
 from eventd.green import Bridge
 from eventd.plugin.build import bind, prepare, wants
 from eventd.plugin.contract import Emitter, Handler, State
@@ -41,6 +41,8 @@ class Work:
         self.loaded = loaded
         self.policy = Policy(options.attempts, options.retry_first, options.retry_most)
         self.key = key_of(options.order_by)
+        #: Takes out what does not go into the journal, of what was emitted.
+        self.sift: Callable[[list[Draft]], list[Draft]] = list
         self._registry = registry
         self._bridge = bridge
         self._collector = self._new_collector()

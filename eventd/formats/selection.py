@@ -1,7 +1,7 @@
 """Looks into drafts and blocks event by event: who each one is, and a draft of some of them.
 
 Only where somebody asks for it (duplicates, volatile types): the usual way never takes
-a draft apart again.
+a draft apart again, and a draft whose types are all alike in this is not taken apart either.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from eventd.event import Block, Draft, Encoding
 from eventd.formats.forward_entries import array_header
 from eventd.formats.payloads import distinct
 
-__all__ = ["KEY_SIZE", "keys", "select", "types"]
+__all__ = ["KEY_SIZE", "count_of", "keys", "select", "sort_out", "types"]
 
 #: Bytes of a key: two different events have the same one with a chance of 2 to the minus 128.
 KEY_SIZE = 16
@@ -65,6 +65,32 @@ def select(draft: Draft, indices: Sequence[int]) -> Draft:
     found = types(draft)
     body = separator.join([bytes(parts[index]) for index in indices])
     return Draft(draft.encoding, len(indices), distinct([found[index] for index in indices]), body, draft.origin)
+
+
+def count_of(draft: Draft, chosen: frozenset[str]) -> int:
+    """How many of the events are of types that are chosen."""
+    if draft.types and chosen.isdisjoint(draft.types):
+        return 0
+    if draft.types and chosen.issuperset(draft.types):
+        return draft.count
+    return sum([type in chosen for type in types(draft)])
+
+
+def sort_out(drafts: Sequence[Draft], chosen: frozenset[str]) -> tuple[list[Draft], list[Draft]]:
+    """The events of other types, and those of the types that are chosen, both in their order."""
+    others: list[Draft] = []
+    found: list[Draft] = []
+    for draft in drafts:
+        count = count_of(draft, chosen)
+        if not count:
+            others.append(draft)
+        elif count == draft.count:
+            found.append(draft)
+        else:
+            kinds = types(draft)
+            others.append(select(draft, [index for index, type in enumerate(kinds) if type not in chosen]))
+            found.append(select(draft, [index for index, type in enumerate(kinds) if type in chosen]))
+    return others, found
 
 
 def _array(events: Draft | Block) -> bytes:

@@ -18,7 +18,7 @@ __all__ = ["Book", "Door", "Durability", "Submit"]
 log = logging.getLogger(__name__)
 
 #: Takes drafts that a door has checked, with the number of events in all of them;
-#: answers with the first offset or an error.
+#: answers with the first offset, -1 where no event has one, or an error.
 Submit = Callable[[list[Draft], int, Callable[[int, EventdError | None], None]], None]
 
 #: What an ack of this daemon promises: ``memory``, ``disk`` or ``replicated``.
@@ -57,6 +57,7 @@ class Door:
         handshake_timeout: float = 10.0,
         durability: Durability = "disk",
         in_a_row: bool = True,
+        volatile: Callable[[Draft], int] | None = None,
         admin: bool = False,
         web_origins: Collection[str] = (),
         room: Room | None = None,
@@ -71,6 +72,8 @@ class Door:
         self.durability = durability
         #: Whether drafts that are submitted together get offsets in a row, whatever is in them.
         self.in_a_row = in_a_row
+        #: How many events of a draft skip the journal; ``None`` where no type is volatile.
+        self.volatile = volatile
         self.admin = admin
         #: Origins of web pages that may open a WebSocket, besides this host's own.
         self.web_origins = web_origins

@@ -16,6 +16,8 @@ from eventd.protocol.websocket import Message, WebSocketSession
 
 __all__ = ["WebSocketConnection"]
 
+#: What is promised of events that skip the journal.
+VOLATILE = "memory"
 #: The subprotocols, most capable first: the first one that the client offers is taken.
 SUBPROTOCOLS = (*native.CODECS, plain.CLOUDEVENTS_JSON)
 
@@ -129,9 +131,11 @@ class WebSocketConnection(Connection):
         answers = []
         for publish in publishes:
             if error is None:
-                end = first + publish.draft.count
-                answer = codec.ack(publish.id, first, end - 1, self.door.durability)
-                first = end
+                kept = publish.draft.count
+                if self.door.volatile is not None:
+                    kept -= self.door.volatile(publish.draft)
+                answer = codec.ack(publish.id, first, first + kept - 1, self.door.durability if kept else VOLATILE)
+                first += kept
             else:
                 answer = codec.nack(publish.id, [error], error.retry_after)
             answers.append(session.send(answer, codec.text))

@@ -15,18 +15,19 @@ __all__ = ["imbalances"]
 
 def imbalances(status: Status) -> list[str]:
     """What does not balance, in words; empty where all does."""
-    return [*_doors(status), *_consumers(status)]
+    return [*_doors(status), *_consumers(status), *_volatile(status)]
 
 
 def _doors(status: Status) -> Iterator[str]:
-    """``received = accepted + duplicates + rejected + pending``, and each event came through one door."""
+    """``received = accepted + duplicates + volatile + rejected + pending``, and each event came through one door."""
     events = status.events
     rejected = sum(events.rejected.values())
-    known = events.accepted + events.duplicates + rejected + events.pending
+    known = events.accepted + events.duplicates + events.volatile + rejected + events.pending
     if events.received != known:
         yield (
             f"{events.received} events were received, but {events.accepted} are accepted, {events.duplicates} "
-            f"duplicates, {rejected} rejected and {events.pending} pending: {abs(events.received - known)} "
+            f"duplicates, {events.volatile} volatile, {rejected} rejected and {events.pending} pending: "
+            f"{abs(events.received - known)} "
             f"{'are missing' if events.received > known else 'too many'}"
         )
     by_door = sum(events.doors.values())
@@ -44,6 +45,17 @@ def _consumers(status: Status) -> Iterator[str]:
                 f"{consumer.name}: {came} events came since it started, but {consumer.settled} are settled, "
                 f"{consumer.dead} dead, {consumer.passed} passed and {consumer.pending} pending: "
                 f"{abs(came - known)} {'are missing' if came > known else 'too many'}"
+            )
+
+
+def _volatile(status: Status) -> Iterator[str]:
+    """``came = settled + dead + dropped + pending`` for each that wants volatile events."""
+    for consumer in status.consumers:
+        row = consumer.volatile
+        if row is not None and row.came != row.settled + row.dead + row.dropped + row.pending:
+            yield (
+                f"{consumer.name}: {row.came} volatile events came, but {row.settled} are settled, {row.dead} dead, "
+                f"{row.dropped} dropped and {row.pending} pending"
             )
 
 

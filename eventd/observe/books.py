@@ -1,9 +1,9 @@
 """The books of the doors: what was read, and what was refused and why.
 
-    received = accepted + duplicates + rejected + pending
+    received = accepted + duplicates + volatile + rejected + pending
 
-``received``, ``duplicates`` and the rejections at the doors are counted here, ``accepted``,
-``pending`` and the refusals of the journal by ``eventd.ingest``. A count is a plain integer
+``received``, ``duplicates``, ``volatile`` and the rejections at the doors are counted here,
+``accepted``, ``pending`` and the refusals of the journal by ``eventd.ingest``. A count is a plain integer
 in a dict: the hot path adds, and only a scrape reads.
 
 The journal keeps the books across restarts: each unit of events carries what was counted
@@ -22,7 +22,8 @@ __all__ = ["Books"]
 
 #: The names of the counts in the journal; behind a colon, which listener or reason.
 RECEIVED, REJECTED, DUPLICATES, ACCEPTED = "received", "rejected", "duplicates", "accepted"
-_OURS = frozenset({RECEIVED, REJECTED, DUPLICATES, ACCEPTED})
+VOLATILE = "volatile"
+_OURS = frozenset({RECEIVED, REJECTED, DUPLICATES, ACCEPTED, VOLATILE})
 
 #: The reason under which events are counted that were read and never acknowledged, since the daemon died.
 INTERRUPTED = "interrupted"
@@ -36,6 +37,9 @@ class Books:
         self.received: Counter[str] = Counter()
         #: Events acknowledged again, since they were stored before.
         self.duplicates = 0
+        #: Events delivered from memory, and those that wait for durable ones that came with them.
+        self.volatile = 0
+        self.held = 0
         #: Events refused at a door, by the reason of the error.
         self.rejected: Counter[str] = Counter()
         #: Connections closed for something that was no event at all, by reason.
@@ -65,9 +69,11 @@ class Books:
             kind, _, which = name.partition(":")
             if kind == DUPLICATES:
                 self.duplicates = count
+            elif kind == VOLATILE:
+                self.volatile = count
             else:
                 (self.received if kind == RECEIVED else self.rejected)[which] = count
-        known = accepted + self.duplicates + self.rejected.total()
+        known = accepted + self.duplicates + self.volatile + self.rejected.total()
         if interrupted := self.received.total() - known:
             self.rejected[INTERRUPTED] += interrupted
         return accepted
@@ -94,4 +100,6 @@ class Books:
                 totals[f"{REJECTED}:{reason}"] += count
         if self.duplicates:
             totals[DUPLICATES] = self.duplicates
+        if self.volatile:
+            totals[VOLATILE] = self.volatile
         return totals

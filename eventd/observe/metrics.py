@@ -58,6 +58,7 @@ class Metrics(Collector):
         yield _counter("eventd_events_rejected", "Events refused.", "reason", events.rejected)
         duplicates = {"": events.duplicates}
         yield _counter("eventd_duplicates", "Events acknowledged again and not stored again.", "", duplicates)
+        yield _counter("eventd_events_volatile", "Events delivered from memory.", "", {"": events.volatile})
         yield _gauge("eventd_events_pending", "Events neither durable nor refused yet.", "", {"": events.pending})
         yield _counter("eventd_events_emitted", "Events that handlers made durable.", "consumer", events.emitted)
         yield _counter("eventd_input_faults", "Input refused that held no countable event.", "reason", events.faults)
@@ -76,7 +77,19 @@ class Metrics(Collector):
         yield _gauge("eventd_consumer_pending_events", "Events not handled yet.", "consumer", pending)
         since = {c.name: c.since for c in rows}
         yield _gauge("eventd_consumer_since_offset", "The journal's end when it began.", "consumer", since)
+        yield from self._volatile(status)
         yield from self._dead_letters(status)
+
+    def _volatile(self, status: Status) -> Iterable[Metric]:
+        rows = {c.name: c.volatile for c in status.consumers if c.volatile is not None}
+        settled = {name: row.settled for name, row in rows.items()}
+        yield _counter("eventd_volatile_settled", "Volatile events handled.", "consumer", settled)
+        dead = {name: row.dead for name, row in rows.items()}
+        yield _counter("eventd_volatile_dead", "Volatile events put aside.", "consumer", dead)
+        dropped = {name: row.dropped for name, row in rows.items()}
+        yield _counter("eventd_volatile_dropped", "Volatile events dropped: memory was full.", "consumer", dropped)
+        pending = {name: row.pending for name, row in rows.items()}
+        yield _gauge("eventd_volatile_pending_events", "Volatile events not handled yet.", "consumer", pending)
 
     def _dead_letters(self, status: Status) -> Iterable[Metric]:
         journal = status.journal

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Consumer", "Events", "FailedPlugin", "HubStatus", "JournalStatus", "ListenerStatus", "Source", "Status"]
+__all__ = [
+    "Consumer",
+    "Events",
+    "FailedPlugin",
+    "HubStatus",
+    "JournalStatus",
+    "ListenerStatus",
+    "Source",
+    "Status",
+    "VolatileStatus",
+]
 
 
 class ListenerStatus(msgspec.Struct):
@@ -39,11 +49,12 @@ class JournalStatus(msgspec.Struct):
 
 
 class Events(msgspec.Struct):
-    """The books of the doors: ``received = accepted + duplicates + rejected + pending``.
+    """The books of the doors: ``received = accepted + duplicates + volatile + rejected + pending``.
 
     ``doors`` is ``received`` by listener; ``sources`` are those that came through none.
     ``emitted`` are, by consumer, events that handlers and event types put into the journal
     themselves: they come through no door and are neither received nor accepted.
+    ``volatile`` were acknowledged from memory, and are not in the journal.
     """
 
     received: int
@@ -54,6 +65,20 @@ class Events(msgspec.Struct):
     duplicates: int = 0
     doors: dict[str, int] = {}
     emitted: dict[str, int] = {}
+    volatile: int = 0
+
+
+class VolatileStatus(msgspec.Struct):
+    """The volatile events of a consumer since the start: ``came = settled + dead + dropped + pending``.
+
+    ``dropped`` were the oldest when memory was full.
+    """
+
+    came: int
+    settled: int
+    dead: int
+    dropped: int
+    pending: int
 
 
 class Consumer(msgspec.Struct):
@@ -74,6 +99,8 @@ class Consumer(msgspec.Struct):
     passed: int = 0
     since: int = 0
     dead_letters: int = 0
+    #: ``None`` where it wants no volatile type.
+    volatile: VolatileStatus | None = None
 
 
 class Source(msgspec.Struct):

@@ -119,6 +119,11 @@ class Registry:
         groups = (self.services, self.event_types, self.handlers, self.sources, self.webhooks)
         return [loaded for group in groups for loaded in group.values()]
 
+    @property
+    def volatile(self) -> frozenset[str]:
+        """The types whose events skip the journal."""
+        return frozenset(loaded.types[0] for loaded in self.event_types.values() if not loaded.options.durable)
+
     def _claim(self, kind: str, name: str) -> None:
         if (kind, name) in self._seen:
             raise PluginError("it is registered a second time")

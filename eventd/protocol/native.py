@@ -141,7 +141,12 @@ class Codec:
             raise Nacked(answer_to, error, len(raws)) from error
 
     def ack(self, id: bytes, first: int, last: int, durability: str) -> bytes:
-        """The events of a publish are ``durability`` (memory, disk, replicated) at these offsets."""
+        """The events of a publish are ``durability`` (memory, disk, replicated) at these offsets.
+
+        Where none has an offset, ``last`` is less than ``first``, and ``offsets`` is null.
+        """
+        if last < first:
+            return self._encode({"op": "ack", "id": Raw(id or self._null), "offsets": None, "durability": durability})
         if self.text:
             head = b'{"op":"ack","id":%b,"offsets":[%d,%d],"durability":"%b"}'
             return head % (id or self._null, first, last, durability.encode())

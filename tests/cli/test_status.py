@@ -69,3 +69,14 @@ def test_an_older_daemon_that_tells_less(daemon: Any, eventd: Callable[..., Resu
 
     assert result.exit_code == 0
     assert result.output.startswith("eventd 0 on n: ready, up 0s\n")
+
+
+def test_volatile_events_have_a_table_of_their_own(daemon: Any, eventd: Callable[..., Result]) -> None:
+    row = {"came": 10, "settled": 4, "dead": 3, "dropped": 2, "pending": 1}
+    consumers = [{**STATUS["consumers"][0], "volatile": told} for told in (row, None)]
+    daemon.answer("/api/v1/status", {**STATUS, "consumers": consumers})
+
+    output = eventd("status").output
+
+    assert "Volatile events" in output
+    assert ["jsonl", *["10", "4", "3", "2", "1"]] in [line.split() for line in output.splitlines()]

@@ -22,6 +22,14 @@ def test_a_plugin_with_a_section_has_that() -> None:
     assert configuration.plugin("event_type", "x").attempts == 5
 
 
+def test_every_plugin_is_durable_but_the_event_types_that_say_otherwise() -> None:
+    configuration = load(overrides=["event_type:x.durable=no"])
+
+    assert not configuration.plugin("event_type", "x").durable
+    assert configuration.plugin("event_type", "y").durable
+    assert configuration.plugin("handler", "x").durable
+
+
 def test_a_part_can_be_replaced_for_a_test() -> None:
     journal = load().journal
 

@@ -15,5 +15,7 @@ def test_every_kind_can_be_disabled_and_takes_own_keys(section: Section) -> None
     assert section.plugin
 
 
-def test_event_types_and_handlers_have_the_same() -> None:
-    assert EVENT_TYPE.settings == HANDLER.settings
+def test_event_types_have_what_handlers_have_and_whether_they_are_durable() -> None:
+    more = [setting.key for setting in EVENT_TYPE.settings if setting not in HANDLER.settings]
+    assert more == ["durable"]
+    assert [setting for setting in EVENT_TYPE.settings if setting.key not in more] == list(HANDLER.settings)

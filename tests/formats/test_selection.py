@@ -8,7 +8,7 @@ import pytest
 from eventd.event import Draft, Encoding
 from eventd.formats import json_events, msgpack_events
 from eventd.formats.blocks import decode
-from eventd.formats.selection import keys, select, types
+from eventd.formats.selection import count_of, keys, select, sort_out, types
 from tests.formats.test_blocks import block
 
 MEMBERS = [
@@ -45,3 +45,26 @@ def test_a_selection_has_just_the_chosen_events(name: str) -> None:
     whole = decode(block(DRAFTS[name]))
     assert decode(block(chosen)) == [whole[1], whole[3]]
     assert (chosen.count, chosen.types, types(chosen)) == (2, ("a.1", "a.3"), ["a.1", "a.3"])
+
+
+@pytest.mark.parametrize("name", DRAFTS)
+def test_events_of_chosen_types_are_sorted_out_in_their_order(name: str) -> None:
+    draft = DRAFTS[name]
+    unlisted = msgspec.structs.replace(draft, types=())
+    for given in (draft, unlisted):
+        others, found = sort_out([given, FORWARD], frozenset({"a.1", "a.2", "t"}))
+        assert [types(each) for each in others] == [["a.0", "a.3"]]
+        assert [types(each) for each in found] == [["a.1", "a.2"], ["t"]]
+
+
+def test_what_is_all_of_a_kind_is_not_taken_apart() -> None:
+    draft = DRAFTS["json"]
+    others, found = sort_out([draft], frozenset({"b"}))
+    assert others[0] is draft
+    assert found == []
+    others, found = sort_out([draft], frozenset({"a.0", "a.1", "a.2", "a.3"}))
+    assert found[0] is draft
+    assert others == []
+    assert (count_of(draft, frozenset()), count_of(draft, frozenset({"a.1"})), count_of(FORWARD, frozenset("t"))) == (
+        0, 1, 1,
+    )  # fmt: skip

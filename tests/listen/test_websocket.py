@@ -8,11 +8,13 @@ import time
 import pytest
 from websockets.frames import Opcode
 
+from eventd import green
 from eventd.errors import JournalUnavailable, TooSlow
 from eventd.listen import connection as module
 from eventd.listen.websocket import WebSocketConnection
 from eventd.protocol.limits import Limits
 from eventd.protocol.websocket import WebSocketSession
+from eventd.volatile import Volatile
 from tests.listen.world import EVENT, WebSocketPeer, World, on_hub, wait
 
 NATIVE = "eventd.v1.json"
@@ -264,3 +266,19 @@ def test_a_client_that_goes_without_a_word_costs_nothing() -> None:
         wait(lambda: not len(world.group))
         assert world.count == 1
         assert world.books.faults == {}
+
+
+@on_hub
+def test_an_ack_has_the_offsets_of_what_is_durable_and_says_memory_where_nothing_is() -> None:
+    with World() as world:
+        types = frozenset({"v"})
+        volatile = Volatile(types, lambda drafts: None, green.hub().call_soon, world.books)
+        world.door._submit = volatile.before(world.door._submit)
+        world.door.volatile, world.door.in_a_row = volatile.count, False
+        _, peer = websocket(world)
+        for number, names in enumerate((["v"], ["a", "v", "a"], ["v", "v"], ["a"])):
+            peer.tell({"op": "publish", "id": number, "events": [EVENT | {"type": name} for name in names]})
+        answers = {answer["id"]: answer for answer in (peer.message() for _ in range(4))}
+        told = [(answers[n]["offsets"], answers[n]["durability"]) for n in range(4)]
+        assert told == [(None, "memory"), ([1, 2], "disk"), (None, "memory"), ([3, 3], "disk")]
+        assert world.books.volatile == 4

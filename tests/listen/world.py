@@ -234,7 +234,7 @@ class World:
             assert self.deaths == []
             assert self.ingest.idle
             received, rejected = sum(self.books.received.values()), self.books.rejected + self.ingest.refused
-            assert received == self.ingest.accepted + sum(rejected.values())
+            assert received == self.ingest.accepted + self.books.volatile + sum(rejected.values())
 
     # Connections.
 

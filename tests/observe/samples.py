@@ -11,6 +11,7 @@ from eventd.observe.status import (
     ListenerStatus,
     Source,
     Status,
+    VolatileStatus,
 )
 
 STATUS = Status(
@@ -23,8 +24,12 @@ STATUS = Status(
     journal=JournalStatus(
         1, 14, 4096, 1, 0, None, 5, {"handler:jsonl": 6}, {"handler:jsonl": 8}, {"handler:jsonl": 4}
     ),
-    events=Events(20, 10, 2, {"too_large": 2}, {"malformed": 1}, 6, {"http": 12, "sources": 8}, {"handler:jsonl": 3}),
-    consumers=[Consumer("handler:jsonl", "handler", 9, 2, 7, 1, 3, "running", 3, 1, 1)],
+    events=Events(
+        20, 10, 2, {"too_large": 2}, {"malformed": 1}, 1, {"http": 12, "sources": 8}, {"handler:jsonl": 3}, 5
+    ),
+    consumers=[
+        Consumer("handler:jsonl", "handler", 9, 2, 7, 1, 3, "running", 3, 1, 1, VolatileStatus(10, 4, 3, 2, 1))
+    ],
     sources=[Source("source:clock", 5, 0, "running")],
     plugins_failed=[FailedPlugin("handler:broken", "it has no handle")],
     hub=HubStatus(0.001, {"consumer handler:jsonl": 2}),

@@ -24,7 +24,7 @@ def test_a_status_as_it_should_be_balances() -> None:
     assert imbalances(STATUS) == []
 
 
-@pytest.mark.parametrize("name", ["accepted", "duplicates", "pending"])
+@pytest.mark.parametrize("name", ["accepted", "duplicates", "volatile", "pending"])
 def test_an_event_that_the_doors_lost_is_missing(name: str) -> None:
     found = imbalances(with_events(**{name: getattr(STATUS.events, name) - 1}))
 
@@ -51,3 +51,13 @@ def test_an_event_that_a_consumer_lost_is_missing(name: str) -> None:
 
 def test_an_event_that_a_consumer_counted_twice_is_too_many() -> None:
     assert "1 too many" in imbalances(with_consumer(settled=8))[0]
+
+
+@pytest.mark.parametrize("name", ["settled", "dead", "dropped", "pending"])
+def test_a_volatile_event_that_is_in_no_column_is_told(name: str) -> None:
+    row = STATUS.consumers[0].volatile
+    assert row is not None
+    found = imbalances(with_consumer(volatile=msgspec.structs.replace(row, **{name: 0})))
+
+    assert len(found) == 1
+    assert found[0].startswith("handler:jsonl: 10 volatile events came, but ")

@@ -35,11 +35,13 @@ def test_the_books_go_on_where_they_were_kept() -> None:
     books.reject("http", "too_large", 2)
     books.refused["journal_unavailable"] += 1
     books.duplicates += 1
+    books.receive("http", 4)
+    books.volatile += 4
     kept.update(books.changes(accepted=3))
 
     later = Books()
     assert later.restore(kept) == 3
-    assert (later.received, later.duplicates) == ({"http": 7}, 1)
+    assert (later.received, later.duplicates, later.volatile) == ({"http": 11}, 1, 4)
     assert later.rejected == {"too_large": 2, "journal_unavailable": 1}
     assert later.changes(accepted=0) == {}
 

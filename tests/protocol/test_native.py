@@ -203,3 +203,9 @@ def test_a_damaged_publish_is_one_or_an_error(at: int, damage: bytes, codec: Cod
 
 def test_each_subprotocol_has_its_codec() -> None:
     assert CODECS == {"eventd.v1.json": JSON, "eventd.v1.msgpack": MSGPACK}
+
+
+@pytest.mark.parametrize("codec", CODECS.values(), ids=lambda codec: codec.name)
+def test_an_ack_of_events_without_offsets_says_so(codec: Codec) -> None:
+    told = heard(codec, codec.ack(b"", -1, -2, "memory"))
+    assert told == {"op": "ack", "id": None, "offsets": None, "durability": "memory"}

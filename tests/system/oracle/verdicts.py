@@ -108,6 +108,7 @@ def books(status: Mapping[str, Any]) -> list[str]:
     """What does not balance in the daemon's own books, once nothing is pending."""
     events, found = status["events"], []
     known = events["accepted"] + sum(events["rejected"].values()) + events.get("duplicates", 0) + events["pending"]
+    known += events.get("volatile", 0)
     if events["received"] != known:
         found.append(f"received {events['received']} is not accepted + rejected + duplicates + pending: {events}")
     rows = {row["name"]: row for row in status["consumers"]}
