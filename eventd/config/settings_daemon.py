@@ -18,7 +18,9 @@ EVENTD = Section(
         Setting("run_dir", PATH, "/run/eventd",
                 "Where eventd.sock is, the socket by which the commands talk to the daemon."),
         Setting("log_level", choice("debug", "info", "warning", "error"), "info", "The least that is logged."),
-        Setting("log_format", choice("text", "json"), "text", "One line of text, or one JSON object, for each entry."),
+        Setting("log_format", choice("auto", "text", "systemd", "json"), "auto",
+                "One line of text or one JSON object for each entry; systemd is text without the time, with the "
+                "priority in front. auto is systemd where systemd's journal reads, else text."),
         Setting("stall_limit", DURATION, "100ms",
                 "Code that holds up all connections for longer than this is named in the log."),
         Setting("stop_timeout", DURATION, "30s",

@@ -134,6 +134,9 @@ def _prepare(connection: sqlite3.Connection, fsync: bool, writable: bool) -> Non
     connection.execute(f"PRAGMA synchronous = {'FULL' if fsync else 'NORMAL'}")
     # A checkpoint inside a commit makes it wait for the copying: see checkpoint.py.
     connection.execute("PRAGMA wal_autocheckpoint = 0")
+    # A transaction larger than the cache would write pages early and then again in place: killed in between, it
+    # looks like a damaged commit. A transaction is bounded by unit_bytes instead.
+    connection.execute("PRAGMA cache_spill = OFF")
     connection.execute(f"PRAGMA journal_size_limit = {WAL_KEPT}")
     # Some builds overwrite what is deleted with zeros: retention would write as much as ingest.
     connection.execute("PRAGMA secure_delete = OFF")

@@ -99,16 +99,45 @@ def _count(wal: BinaryIO, frames: int) -> int:
         return 0
     page_size, salts = _header(raw)
     step = FRAME.size + page_size
+    first = HEADER.size + frames * step
     commits = 0
-    for start in range(HEADER.size + frames * step, os.fstat(wal.fileno()).st_size - step + 1, step):
+    last, last_commits = first, False
+    for start in range(first, os.fstat(wal.fileno()).st_size - step + 1, step):
         wal.seek(start)
         _, size, *found, _, _ = FRAME.unpack(wal.read(FRAME.size))
         salts = salts or (found[0], found[1])
         # Other salts: left from before the WAL was used from its start again.
         if tuple(found) != salts:
             break
-        commits += size > 0
+        last, last_commits = start, size > 0
+        commits += last_commits
+    if commits == 1 and last_commits and _whole(wal, raw, frames, last, step):
+        return 0
     return commits
+
+
+def _whole(wal: BinaryIO, header: bytes, frames: int, end: int, step: int) -> bool:
+    """Whether all frames behind those that SQLite took, up to the one at ``end``, are sound.
+
+    Then that last one is torn and not damaged: SQLite writes a frame's header first, and
+    where the WAL is used again an old page follows it when the writer dies in between.
+    """
+    magic, *_, one, two = HEADER.unpack(header)
+    sums = one, two
+    start = HEADER.size + frames * step
+    if frames:
+        wal.seek(start - step)
+        *_, one, two = FRAME.unpack(wal.read(FRAME.size))
+        sums = one, two
+    while start < end:
+        wal.seek(start)
+        frame = wal.read(step)
+        *_, one, two = FRAME.unpack(frame[: FRAME.size])
+        sums = _checksum(frame[:8] + frame[FRAME.size :], MAGICS.get(magic, "<"), sums)
+        if sums != (one, two):
+            return False
+        start += step
+    return True
 
 
 def _header(raw: bytes) -> _Header:
@@ -121,10 +150,10 @@ def _header(raw: bytes) -> _Header:
     return _Header(from_size, None)
 
 
-def _checksum(raw: bytes, order: str) -> tuple[int, int]:
-    """SQLite's checksum over pairs of words."""
+def _checksum(raw: bytes, order: str, before: tuple[int, int] = (0, 0)) -> tuple[int, int]:
+    """SQLite's checksum over pairs of words, going on from what came before them."""
     words = struct.unpack(f"{order}{len(raw) // 4}I", raw)
-    one = two = 0
+    one, two = before
     for even, odd in zip(words[::2], words[1::2], strict=True):
         one = one + even + two & 0xFFFFFFFF
         two = two + odd + one & 0xFFFFFFFF

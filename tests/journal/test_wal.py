@@ -64,6 +64,21 @@ def test_a_torn_frame_at_the_end_is_ignored(copied: Path, caplog: pytest.LogCapt
     journal.close()
 
 
+def test_a_last_frame_with_an_old_page_behind_its_header_is_torn_and_not_damaged(
+    copied: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = wal_of(copied)
+    raw = bytearray(path.read_bytes())
+    raw[-PAGE_SIZE:] = b"\x55" * PAGE_SIZE
+    path.write_bytes(raw)
+
+    journal = reopened(copied)
+
+    assert journal.opened.end == 5
+    assert not caplog.records
+    journal.close()
+
+
 def test_an_empty_wal_is_ignored(copied: Path, caplog: pytest.LogCaptureFixture) -> None:
     wal_of(copied).write_bytes(b"")
 
