@@ -14,6 +14,15 @@ __all__ = ["Letters", "bury", "count", "list_ids", "list_letters", "oldest", "re
 
 COLUMNS = "consumer, offset, event, attempts, first_time, last_time, reason, traceback, id, type"
 
+#: The id of the next letter. ``meta`` has the highest one of those that are gone: a retry under way may still name it.
+NEXT_ID = """
+SELECT 1 + max(coalesce((SELECT max(id) FROM dead_letters), 0),
+               coalesce((SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'letter'), 0))
+"""
+GONE = """
+INSERT INTO meta VALUES ('letter', ?) ON CONFLICT (key) DO UPDATE SET value = max(value, excluded.value)
+"""
+
 #: Of a row, what comes as bytes from the connections that read, and is text.
 EVENT = 2
 
@@ -66,7 +75,8 @@ _type_of = msgspec.json.Decoder(_Typed).decode
 def bury(connection: sqlite3.Connection, letters: Sequence[DeadLetter], numbers: dict[str, int] | None = None) -> None:
     """Write dead letters within the transaction that is open; ``numbers`` are kept right, by consumer."""
     numbers = {} if numbers is None else numbers
-    for letter in letters:
+    next_id = connection.execute(NEXT_ID).fetchone()[0] if letters else 0
+    for id, letter in enumerate(letters, next_id):
         place = (letter.consumer, letter.offset)
         known = connection.execute("SELECT 1 FROM dead_letters WHERE consumer = ? AND offset = ?", place).fetchone()
         if known is None:
@@ -74,7 +84,7 @@ def bury(connection: sqlite3.Connection, letters: Sequence[DeadLetter], numbers:
         connection.execute(
             BURY,
             (
-                *place, letter.event, letter.attempts, letter.first_time, letter.last_time,
+                id, *place, letter.event, letter.attempts, letter.first_time, letter.last_time,
                 _text(letter.reason), _text(letter.traceback), _text(letter.type or _type(letter.event)),
             ),
         )  # fmt: skip
@@ -83,11 +93,15 @@ def bury(connection: sqlite3.Connection, letters: Sequence[DeadLetter], numbers:
 def remove(connection: sqlite3.Connection, ids: Iterable[int], numbers: dict[str, int]) -> dict[str, int]:
     """Delete dead letters within the transaction that is open; how many there were, by consumer."""
     removed: dict[str, int] = {}
+    highest = 0
     for number in ids:
         row = connection.execute("SELECT consumer FROM dead_letters WHERE id = ?", (number,)).fetchone()
         if row is not None:
             connection.execute("DELETE FROM dead_letters WHERE id = ?", (number,))
             removed[row[0]] = removed.get(row[0], 0) + 1
+            highest = max(highest, number)
+    if removed:
+        connection.execute(GONE, (highest,))
     for consumer, gone in removed.items():
         numbers[consumer] = numbers.get(consumer, 0) - gone
         if numbers[consumer] <= 0:

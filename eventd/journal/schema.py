@@ -83,7 +83,8 @@ ALTER TABLE cursors ADD COLUMN settled INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE cursors ADD COLUMN dead INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE cursors ADD COLUMN passed INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE cursors ADD COLUMN since INTEGER NOT NULL DEFAULT 0;
-UPDATE cursors SET since = offset;
+UPDATE cursors SET dead = (SELECT count(*) FROM dead_letters WHERE dead_letters.consumer = cursors.consumer);
+UPDATE cursors SET since = max(0, offset - dead);
 ALTER TABLE dead_letters ADD COLUMN type TEXT NOT NULL DEFAULT '';
 UPDATE dead_letters SET type = coalesce(json_extract(CAST(event AS TEXT), '$.type'), '')
     WHERE json_valid(CAST(event AS TEXT));
@@ -103,8 +104,8 @@ APPEND = "INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 MOVE = "INSERT OR REPLACE INTO cursors VALUES (?, ?, ?, ?, ?, ?, ?)"
 #: An event that was given up before and is given up again has one dead letter, the newer.
 BURY = """
-INSERT INTO dead_letters (consumer, offset, event, attempts, first_time, last_time, reason, traceback, type)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+INSERT INTO dead_letters (id, consumer, offset, event, attempts, first_time, last_time, reason, traceback, type)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (consumer, offset) DO UPDATE SET event = excluded.event, attempts = excluded.attempts,
     last_time = excluded.last_time, reason = excluded.reason, traceback = excluded.traceback
 """

@@ -11,8 +11,9 @@ from eventd import green
 from eventd.dispatch import deadletters
 from eventd.dispatch.deadletters import REPLAY, DeadLetters, full_name
 from eventd.event import Batch, Event
+from eventd.green import Signal
 from eventd.journal import DeadLetter, Letters, Unit
-from eventd.plugin.contract import Emitter, Handler, State
+from eventd.plugin.contract import Emitter, Handler, Reject, Retry, State
 from tests.dispatch.support import draft, numbered
 from tests.dispatch.world import FAST, World, on_hub, wait
 
@@ -220,3 +221,38 @@ def test_a_name_may_stand_without_its_kind() -> None:
     assert [full_name(name, known) for name in ("a", "handler:a", "b", "c")] == [
         "handler:a", "handler:a", "event_type:b", "c",
     ]  # fmt: skip
+
+
+@on_hub
+def test_a_retry_whose_letter_was_dropped_takes_no_other_one_with_it(tmp_path: Path) -> None:
+    wish = Signal()
+
+    class Late(Handler):
+        types = ("n",)
+
+        def handle(self, batch: Batch) -> None:
+            for event in batch:
+                if event.data["n"] or not tried:
+                    raise Reject("no")
+                if not wish.is_set():
+                    asked.set()
+                    raise Retry(0.01)
+
+    tried: list[int] = []
+    asked = Signal()
+    with World(tmp_path, {"late": Late}) as world:
+        world.publish(numbered("n", [0]))
+        wait(lambda: world.journal.dead_count == 1)
+        tried.append(1)
+        lines: list[bytes] = []
+        green.Group("test").spawn("retry", lambda: lines.extend(desk(world).retry(Letters())))
+        assert asked.wait(5.0)
+        assert desk(world).drop(Letters()) == 1
+        world.publish(numbered("n", [1]))
+        wait(lambda: world.journal.dead_count == 1)
+        wish.set()
+        wait(lambda: lines and msgspec.json.decode(lines[-1])["done"])
+
+        assert [letter.offset for letter in world.dead()] == [1]
+        status = world.done("handler:late")
+        assert (status.settled, status.dead) == (1, 1)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from eventd.journal.connection import connect
-from eventd.journal.deadletters import Letters, bury, count, list_letters
+from eventd.journal.deadletters import Letters, bury, count, list_letters, remove
 from eventd.journal.schema import prepare
 from tests.journal.support import letter
 
@@ -48,3 +48,15 @@ def test_a_traceback_may_quote_anything(connection: sqlite3.Connection) -> None:
     bury(connection, [letter(reason="\udc80 \0", traceback="\ud800")], {})
 
     assert list_letters(connection, Letters())[0].traceback == "\\ud800"
+
+
+def test_an_id_is_never_given_again(connection: sqlite3.Connection) -> None:
+    numbers: dict[str, int] = {}
+    bury(connection, [letter(offset=1), letter(offset=2)], numbers)
+    remove(connection, [2, 1], numbers)
+    bury(connection, [letter(offset=3), letter(offset=4)], numbers)
+    bury(connection, [letter(offset=3, reason="again")], numbers)
+
+    assert [(found.id, found.offset) for found in list_letters(connection, Letters())] == [(3, 3), (4, 4)]
+    assert remove(connection, [1, 2], numbers) == {}
+    assert numbers == {"handler:h": 2}

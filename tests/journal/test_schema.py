@@ -135,14 +135,14 @@ def test_a_journal_of_format_1_goes_on(tmp_path: Path) -> None:
         journal = InlineJournal(tmp_path)
         assert journal.opened.identity == ("north", "e1")
         assert (journal.opened.end, journal.opened.dead) == (9, {"handler:a": 3})
-        assert journal.opened.consumers == {"handler:a": ConsumerRecord(7, since=7)}
+        assert journal.opened.consumers == {"handler:a": ConsumerRecord(7, dead=3, since=4)}
         letters = journal.reader.ask(lambda connection: list_letters(connection, Letters()))
         assert [(found.id, found.type) for found in letters] == [(1, "a.b"), (2, ""), (3, "")]
         journal.close()
 
     journal.open()
-    journal.commit(Unit(moves={"handler:a": Move(9, settled=2)}, expect={"handler:a": 7}, raised=[2]))
-    assert journal.reader.consumers() == {"handler:a": ConsumerRecord(9, (), 2, 0, 0, since=7)}
+    journal.commit(Unit(moves={"handler:a": Move(9, settled=3, dead=-1)}, expect={"handler:a": 7}, raised=[2]))
+    assert journal.reader.consumers() == {"handler:a": ConsumerRecord(9, (), 3, 2, 0, since=4)}
     journal.close()
 
 
