@@ -134,7 +134,9 @@ class Housekeeping:
         """Take one step of everything that is bounded; what retention dropped, and whether there may be more."""
         now = time.time_ns()
         more = self._bounds.step(now, changes)
-        dropped = self._retention.step(now, cursors, 2 * self._written) if self._retention.limited else None
+        if not self._retention.limited:
+            return None, more
+        dropped = self._retention.step(now, cursors, 2 * self._written, self._ledger.consumers)
         if dropped is None:
             return None, more
         for consumer, events in dropped.lost.items():

@@ -8,7 +8,7 @@ decided whether a unit follows what is durable: see ``Unit.expect``.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -99,6 +99,11 @@ class Changes:
         self.dead: dict[str, int] | None = None
         #: Consumers that are forgotten.
         self.gone: list[str] = []
+
+    @property
+    def records(self) -> Mapping[str, ConsumerRecord]:
+        """Where the consumers durably are."""
+        return self._ledger.consumers
 
     @property
     def rows(self) -> int:

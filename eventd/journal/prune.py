@@ -17,7 +17,7 @@ import msgspec
 
 from .housekeeping import DROPPED
 from .ledger import Changes
-from .retention import ROW_BYTES, STEP_BYTES, STEP_ROWS, used_bytes
+from .retention import ROW_BYTES, STEP_BYTES, STEP_ROWS, lost_by, used_bytes
 
 __all__ = ["Limits", "Perform", "Pruned", "prune", "prune_all"]
 
@@ -70,7 +70,7 @@ def prune(connection: sqlite3.Connection, changes: Changes, limits: Limits, curs
         return Pruned(0, rows[0][0] if rows else 0, False, {})
     begin, end = rows[0][0], rows[number][0]
     connection.execute("DELETE FROM blocks WHERE first < ?", (end,))
-    lost = {name: end - max(begin, cursor) for name, cursor in cursors.items() if cursor < end}
+    lost = lost_by(begin, end, cursors, changes.records)
     for consumer, events in lost.items():
         changes.count(f"{DROPPED}{consumer}", events)
     full = freed >= STEP_BYTES or number == STEP_ROWS or over > 0

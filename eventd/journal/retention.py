@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from .connection import JournalOptions
+from .unit import ConsumerRecord
 
-__all__ = ["Dropped", "Retention", "used_bytes"]
+__all__ = ["Dropped", "Retention", "lost_by", "used_bytes"]
 
 #: Rows that one step looks at.
 STEP_ROWS = 512
@@ -43,6 +45,14 @@ def used_bytes(connection: sqlite3.Connection) -> int:
     return int((page_count - free) * page_size)
 
 
+def lost_by(
+    begin: int, end: int, cursors: Mapping[str, int], records: Mapping[str, ConsumerRecord]
+) -> dict[str, int]:
+    """By consumer, how many of the events from ``begin`` up to ``end`` it has not done, as far as is known."""
+    left = {name: records.get(name, ConsumerRecord(cursor)).left(begin, end) for name, cursor in cursors.items()}
+    return {name: number for name, number in left.items() if number > 0}
+
+
 class Retention:
     """Drops what is over the limits, a step at a time. For the writer's thread."""
 
@@ -56,9 +66,16 @@ class Retention:
         """Whether there is anything to do at all."""
         return bool(self._age or self._size)
 
-    def step(self, now: int, cursors: Mapping[str, int], least: int = 0) -> Dropped | None:
+    def step(
+        self,
+        now: int,
+        cursors: Mapping[str, int],
+        least: int = 0,
+        records: Mapping[str, ConsumerRecord] = MappingProxyType({}),
+    ) -> Dropped | None:
         """Drop up to ``STEP_BYTES``, or ``least`` bytes if that is more; ``None`` when nothing had to go.
 
+        :param records: where the consumers are, with what is done above their cursors.
         :raises sqlite3.Error: when the database cannot be written; nothing is dropped then.
         """
         rows = self._connection.execute(
@@ -71,8 +88,7 @@ class Retention:
         begin, last = rows[0][0], rows[number - 1]
         end = rows[number][0]
         self._connection.execute("DELETE FROM blocks WHERE first <= ?", (last[0],))
-        lost = {name: end - max(begin, cursor) for name, cursor in cursors.items() if cursor < end}
-        return Dropped(end, lost, freed >= goal or number == STEP_ROWS)
+        return Dropped(end, lost_by(begin, end, cursors, records), freed >= goal or number == STEP_ROWS)
 
     def _choose(self, rows: list[tuple[int, int, int, int]], now: int, settled: int, goal: int) -> tuple[int, int]:
         """How many of ``rows`` go, and the bytes that frees."""

@@ -55,6 +55,12 @@ class ConsumerRecord(NamedTuple):
         """Behind the last event that is done."""
         return self.above[-1][1] if self.above else self.offset
 
+    def left(self, begin: int, end: int) -> int:
+        """How many of the offsets from ``begin`` up to ``end`` are not done."""
+        begin = max(begin, self.offset)
+        done = sum([max(0, min(end, last) - max(begin, first)) for first, last in self.above])
+        return max(0, end - begin) - done
+
 
 class Move(msgspec.Struct, gc=False):
     """A consumer's new place, as ``ConsumerRecord`` has it, and what the unit adds to its books.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from eventd.journal import Unit
+from eventd.journal import Move, Unit
 from eventd.journal.jobs import Chore
 from eventd.journal.prune import Limits, Pruned, prune_all
 from tests.journal.support import InlineJournal, draft
@@ -58,6 +58,14 @@ def test_unsettled_events_go_when_asked_for_and_are_counted(journal: InlineJourn
 
     assert (done.first, done.lost) == (5000, {"handler:h": 2995})
     assert journal.sql("SELECT count FROM books WHERE name = 'dropped:handler:h'") == [(2995,)]
+
+
+def test_what_is_done_above_a_cursor_is_no_loss(journal: InlineJournal) -> None:
+    journal.commit(Unit(moves={"handler:h": Move(5, ((10, 4000),), settled=3995)}))
+
+    done = pruned(journal, {"handler:h": 5}, before=3000, unsettled=True)
+
+    assert (done.first, done.lost) == (3000, {"handler:h": 5})
 
 
 def test_nothing_to_do_is_told_as_such(journal: InlineJournal) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from eventd.journal import Unit
+from eventd.journal import ConsumerRecord, Unit
 from eventd.journal.connection import JournalOptions, connect
 from eventd.journal.retention import STEP_ROWS, Retention, used_bytes
 from tests.journal.support import InlineJournal, draft, offsets
@@ -69,6 +69,19 @@ def test_by_size_the_oldest_go_and_the_loss_is_counted(tmp_path: Path) -> None:
     assert dropped.lost == {"slow": 3, "new": 6}
     assert used_bytes(connect(str(journal.path))) <= used - 50_000
     assert keeper.step(NOW, {}) is None
+
+
+def test_what_is_done_above_a_cursor_is_no_loss(tmp_path: Path) -> None:
+    journal = prepared(tmp_path)
+    used = used_bytes(connect(str(journal.path)))
+    keeper = retention(journal, retention_size=used - 50_000)
+    records = {"waits": ConsumerRecord(1, ((2, 5), (6, 9))), "done": ConsumerRecord(20)}
+    records["all"] = ConsumerRecord(0, ((1, 9),))
+
+    dropped = keeper.step(NOW, {name: record.offset for name, record in records.items()}, records=records)
+
+    assert dropped is not None
+    assert (dropped.end, dropped.lost) == (6, {"waits": 2, "all": 1})
 
 
 def test_a_loss_is_counted_once(tmp_path: Path) -> None:

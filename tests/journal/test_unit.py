@@ -35,3 +35,10 @@ def test_units_share_nothing() -> None:
     one.cursors["a"] = 1
 
     assert other == Unit()
+
+
+def test_what_is_left_of_a_range_is_neither_below_the_offset_nor_done_above_it() -> None:
+    record = ConsumerRecord(10, ((12, 15), (20, 30)))
+
+    spans = ((0, 10), (0, 12), (11, 14), (14, 22), (0, 40), (25, 28))
+    assert [record.left(*span) for span in spans] == [0, 2, 1, 5, 17, 0]
