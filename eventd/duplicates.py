@@ -98,6 +98,8 @@ class Duplicates:
         for block in blocks:
             for index, key in enumerate(keys(block)):
                 self._known[key] = _Known(key, block.received, block.first + index)
+                # One that is stored twice is as old as its newer copy, and stands among those.
+                self._known.move_to_end(key)
         self._forget(time.time_ns())
 
     def submit_all(self, drafts: list[Draft], count: int, done: Done) -> None:
@@ -150,11 +152,16 @@ class Duplicates:
             if error is None:
                 known.offset = first + index
             else:
-                self._known.pop(known.key, None)
+                self._forget_one(known)
             waiting, known.waiting = known.waiting, []
             for told in waiting:
                 told(known.offset, error)
         done(first, error)
+
+    def _forget_one(self, known: _Known) -> None:
+        """Not where it was forgotten early, and the same event is under way once more."""
+        if self._known.get(known.key) is known:
+            del self._known[known.key]
 
     def _forget(self, now: int) -> None:
         """Drop what came before the window, and the oldest where there are too many."""

@@ -153,3 +153,37 @@ def test_the_same_id_of_another_source_is_another_event(world: World) -> None:
     world.publish("one", events("1"))
     world.publish("other", json_events.read_event(other, {}))
     assert len(world.submitted) == 2
+
+
+def test_an_event_forgotten_while_under_way_does_not_take_its_later_copy_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(monkeypatch, most=1)
+    world.publish("one", events("1"))
+    world.publish("other", events("2"))
+    world.publish("third", events("3"))
+    world.publish("copy", events("1"))
+    full = JournalUnavailable("no space left")
+    world.commit(error=full)
+    for first in (4, 5, 6):
+        world.commit(first=first)
+
+    world.publish("again", events("1"))
+    world.turn()
+    assert (world.answers["one"], world.answers["again"]) == ((-1, full), (6, None))
+
+
+def test_of_an_event_that_is_stored_twice_the_newer_copy_counts(world: World) -> None:
+    draft, second = events("1", "2"), events("1")
+    old, new = world.now, world.now + 8_000_000_000
+    world.now = new
+    world.duplicates.learn([
+        Block(0, 2, draft.encoding, draft.types, old, draft.body),
+        Block(2, 1, second.encoding, second.types, new, second.body),
+    ])  # fmt: skip
+    world.now += 3_000_000_000
+    world.publish("too late", events("2"))
+    assert world.commit(first=3) == ["2"]
+    world.publish("in time", events("1"))
+    world.turn()
+    assert world.answers["in time"] == (2, None)
