@@ -125,9 +125,10 @@ class Commits:
         if self.record != self._sent or self._expected == NEW:
             self._send(Unit())
 
-    def drain(self) -> None:
-        """Wait until all that is in flight is durable, or will never be."""
+    def drain(self) -> bool:
+        """Wait until all that is in flight is durable; false where it will not be."""
         self._wait(0)
+        return not self._line
 
     def close(self) -> None:
         """Write what waits, and wait until each unit is durable or refused."""

@@ -203,3 +203,15 @@ def test_closing_ends_when_the_journal_refuses() -> None:
     line.commits.close()
 
     assert line.commits.pending
+
+
+@on_hub
+def test_draining_tells_whether_all_is_durable() -> None:
+    line = Line(Log())
+    line.commits.settle((1, ()), settled=1, drafts=[numbered("x", [1])])
+    assert line.commits.drain()
+
+    refused = Line(Log(*[JournalUnavailable("full", retry_after=60.0)] * 5))
+    refused.commits.settle((1, ()), settled=1, drafts=[numbered("x", [1])])
+    refused.commits.stop()
+    assert not refused.commits.drain()
