@@ -71,6 +71,8 @@ class Consumer:
         #: Events that the plugin emitted and that became durable.
         self.emitted = 0
         self._state = "starting"
+        #: Whether those that wait had the last turn.
+        self._new_next = False
         self._bed = Parked(record.offset)
         self._intake = Intake(self.name, journal, Patterns(loaded.types).matches, types)
         self._retried = Retried(work.key, types)
@@ -195,13 +197,16 @@ class Consumer:
 
     def _next(self) -> Portion | None:
         """The next portion; ``None`` after sleeping, or when there is nothing but what is not wanted."""
-        if self._ordering.count:
+        if self._ordering.count and not self._new_next:
             ready = self._ordering.ready(time.monotonic(), self._options.batch_size)
             if ready:
+                # However many fail again and again, new ones have their turn.
+                self._new_next = not self._ordering.full
                 return Portion.of(ready, self._types)
             if self._ordering.full:
                 self._sleep()
                 return None
+        self._new_next = False
         intake = self._intake
         if not intake.count and not intake.read() and self._journal.end <= self._bed.position:
             self._sleep()

@@ -20,6 +20,7 @@ from collections.abc import Callable, Hashable
 
 import msgspec
 
+from eventd.dispatch.instance import Interrupted
 from eventd.dispatch.keys import Key
 from eventd.dispatch.letter import letter_of
 from eventd.dispatch.ordering import Ordering, Tries, Waiting
@@ -101,6 +102,9 @@ class Handling:
         batch = Batch(portion.count, portion.load)
         try:
             drafts = self._call(batch)
+        except Interrupted:
+            self._put_back(portion, 0)
+            return
         except Exception as error:  # noqa: BLE001 - whatever the plugin raises
             self._failed_together(portion, error)
             return
@@ -120,8 +124,17 @@ class Handling:
             return
         self.retries += 1
         for index in range(portion.count):
-            self._alone(portion, index, last=isinstance(error, Retry))
+            try:
+                self._alone(portion, index, last=isinstance(error, Retry))
+            except Interrupted:
+                self._put_back(portion, index)
+                return
             self._breathe()
+
+    def _put_back(self, portion: Portion, first: int) -> None:
+        """The daemon stops, and the plugin does not run: what was not tried to its end waits for the next start."""
+        for index in range(first, portion.count):
+            self.ordering.put(self._waiting(portion, index))
 
     def _again_together(self, portion: Portion, error: Retry) -> bool:
         """Have all of them wait for the same moment; false where they have done so often enough."""
@@ -149,6 +162,8 @@ class Handling:
         batch = Batch.of([event])
         try:
             self._outcome.drafts += self._call(batch)
+        except Interrupted:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever the plugin raises
             self._judge(portion, index, error)
         else:

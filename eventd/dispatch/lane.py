@@ -128,6 +128,9 @@ class Siding:
             raise
         except Exception as error:
             log.exception("%s failed", lane.span.name)
+            if (state := self.loan.state()) is not None:
+                # What its portion wrote must not become durable with the consumer's next one.
+                state.drop()
             lane.close(f"{type(error).__name__}: {error}")
             pause = None
         if pause is None:
@@ -216,6 +219,9 @@ class Lane:
         if self._commits.broken:
             self.close("somebody else moved its place in the journal")
             return None
+        if self._loan.state() is not None and not self._loan.commits().drain():
+            # Changes become durable in the order in which they were taken; the consumer goes back, or stops.
+            return 0.0
         portion = self._next()
         if portion is not None:
             self._handle(portion)
@@ -265,10 +271,6 @@ class Lane:
         return portion
 
     def _handle(self, portion: Portion) -> None:
-        state = self._loan.state()
-        if state is not None:
-            # Changes become durable in the order in which they were taken: nobody else's may be under way.
-            self._loan.commits().drain()
         outcome = self._handling.handle(portion)
         if not portion.waiting:
             self._front = min(portion.end, self.span.end)
