@@ -22,6 +22,10 @@ __all__ = ["Idle"]
 SETTLE = 0.5
 
 
+#: Seconds for opening all connections and for one message on each.
+TOUCHING = 60
+
+
 class Compressed:
     """A contestant whose connections negotiate permessage-deflate."""
 
@@ -74,16 +78,15 @@ class Idle:
             before = server.memory()
             with self._generator.idle(
                 contestant.message(), running.port, directory, self._processors.load,
-                connections=self._connections, window=1, seconds=120,
+                connections=self._connections, window=1, seconds=TOUCHING,
             ) as touch:  # fmt: skip
                 opened = time.monotonic() - begin
                 time.sleep(SETTLE)
                 idle = server.memory()
-                touch()
-                time.sleep(SETTLE)
-                touched = server.memory()
-        return {
-            "idle": (idle - before) / 1024 / self._connections,
-            "touched": (touched - before) / 1024 / self._connections,
-            "opening": self._connections / opened,
-        }
+                sample = {"idle": (idle - before) / 1024 / self._connections, "opening": self._connections / opened}
+                if contestant.name.startswith("eventd") or not isinstance(contestant, Compressed):
+                    # Not asked of the compressing peers: the generator did not see all of their answers.
+                    touch()
+                    time.sleep(SETTLE)
+                    sample["touched"] = (server.memory() - before) / 1024 / self._connections
+        return sample
