@@ -162,5 +162,4 @@ def test_every_link_in_the_pages_leads_to_a_file():
     links = {(page, link) for page in pages for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text())}
     missing = {link for page, link in links if not (page.parent / link).exists()}
 
-    # The page of measurements is written by "make bench".
     assert missing == set()
