@@ -19,7 +19,7 @@ from eventd.errors import InvalidEvent, MalformedInput
 from eventd.event import Draft, Encoding, Event
 from eventd.formats import plain, rules
 from eventd.formats.parts import check_msgpack_parts
-from eventd.formats.payloads import Fill, check_depth, check_payload, distinct
+from eventd.formats.payloads import Fill, check_depth, check_payload, distinct, read_each
 from eventd.formats.rules import Schemas
 
 __all__ = ["Fill", "read_batch", "read_event", "read_events", "write"]
@@ -58,17 +58,7 @@ def read_event(raw: bytes | Raw, schemas: Schemas, *, fill: Fill | None = None) 
 
 def read_events(raws: Sequence[Raw | bytes], schemas: Schemas, fill: Fill | None = None) -> Draft:
     """Read events that stand or fall together; the error has the index of the wrong one."""
-    bodies, types = [], []
-    for index, raw in enumerate(raws):
-        try:
-            body, type = _read(bytes(raw), schemas, fill)
-        except InvalidEvent as error:
-            error.index = index
-            raise
-        except MalformedInput as error:
-            raise InvalidEvent(error.message, index=index) from None
-        bodies.append(body)
-        types.append(type)
+    bodies, types = read_each(raws, lambda raw: _read(raw, schemas, fill))
     return Draft(Encoding.MSGPACK, len(bodies), distinct(types), b"".join(bodies))
 
 

@@ -7,16 +7,16 @@ field of a payload. Which bytes are an event is not known here.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
-from eventd.errors import InvalidEvent
+from eventd.errors import InvalidEvent, MalformedInput
 from eventd.formats.rules import DEEPEST, SPECVERSION, too_deep
 from eventd.formats.times import now
 
-__all__ = ["MOST_TYPES", "Fill", "check_depth", "check_payload", "distinct", "refuse_payload"]
+__all__ = ["MOST_TYPES", "Fill", "check_depth", "check_payload", "distinct", "read_each", "refuse_payload"]
 
 #: Distinct types that a draft lists; with more of them, the list would cost more than it saves.
 MOST_TYPES = 32
@@ -76,6 +76,27 @@ def refuse_payload(error: msgspec.ValidationError) -> InvalidEvent:
     message, _, path = str(error).partition(" - at `$")
     message = message[:1].lower() + message[1:]
     return InvalidEvent(message, attribute="data" + path.rstrip("`"))
+
+
+def read_each(
+    raws: Sequence[bytes | msgspec.Raw], read: Callable[[bytes], tuple[bytes, str]]
+) -> tuple[list[bytes], list[str]]:
+    """The bodies and types of events that stand or fall together.
+
+    :raises InvalidEvent: with the index of the first event that ``read`` refuses.
+    """
+    bodies, types = [], []
+    for index, raw in enumerate(raws):
+        try:
+            body, type = read(bytes(raw))
+        except InvalidEvent as error:
+            error.index = index
+            raise
+        except MalformedInput as error:
+            raise InvalidEvent(error.message, index=index) from None
+        bodies.append(body)
+        types.append(type)
+    return bodies, types
 
 
 def distinct(types: Iterable[str]) -> tuple[str, ...]:

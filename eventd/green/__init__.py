@@ -13,7 +13,6 @@ from eventd.green.hub import Hub, hub, install
 from eventd.green.listener import listen, listen_datagram
 from eventd.green.signals import Signals
 from eventd.green.stream import Stream
-from eventd.green.sweeper import Sweeper
 from eventd.green.timer import Timer
 from eventd.green.tls import TLSStream, server_context
 from eventd.green.waiting import Signal, sleep
@@ -30,7 +29,6 @@ __all__ = [
     "Signal",
     "Signals",
     "Stream",
-    "Sweeper",
     "TLSStream",
     "Timer",
     "Watch",

@@ -26,7 +26,7 @@ __all__ = ["Loop"]
 
 log = logging.getLogger(__name__)
 
-#: Descriptors taken from one poll. When a poll gives fewer, everything that was ready is known.
+#: Descriptors taken from one poll: the rest is told by the next one.
 MOST_READY = 1024
 
 #: Seconds that the loop sleeps at most; nothing depends on it, and a poll cannot wait for longer than some weeks.
@@ -44,8 +44,6 @@ class Loop(EngineHub):
         self.started = 0.0
         #: When the last poll returned.
         self.now = perf_counter()
-        #: Everything that was ready at this moment has been called.
-        self.caught_up = self.now
         self.passes = 0
         #: How often ``green.run`` was called.
         self.runs = 0
@@ -101,8 +99,6 @@ class Loop(EngineHub):
         ready = self.poll.poll(seconds, MOST_READY)
         self.now = now = perf_counter()
         self._dispatch(ready, now)
-        if len(ready) < MOST_READY:
-            self.caught_up = now
 
     def fire_timers(self, when: float) -> None:
         """Call what was due at ``when``."""

@@ -2,7 +2,7 @@
 
 Reading belongs to one green thread, the owner; anyone on the hub may write. While nobody is
 in ``recv``, nothing is read: the kernel's buffer fills and the peer is held back. An idle
-stream has no buffer and no timer; deadlines are a ``Sweeper``'s work. It knows no protocol.
+stream has no buffer and no timer; deadlines are the listener's work. It knows no protocol.
 """
 
 from __future__ import annotations
