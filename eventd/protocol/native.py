@@ -13,7 +13,7 @@ It does not know subscriptions, connections or the journal.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal
 
 import msgspec
 from msgspec import Raw
@@ -24,9 +24,10 @@ from eventd.formats import json_events, msgpack_events
 from eventd.formats.parts import check_json_parts, check_msgpack_parts
 from eventd.formats.plain import Plain
 from eventd.protocol.limits import Limits
+from eventd.protocol.ops import OPS
 from eventd.protocol.websocket import Message
 
-__all__ = ["CODECS", "JSON", "MSGPACK", "OPS", "Codec", "Nacked", "Op", "Publish"]
+__all__ = ["CODECS", "JSON", "MSGPACK", "Codec", "Nacked", "Publish"]
 
 #: An ``id`` is echoed, so its length is the sender's choice only up to here.
 MOST_ID = 256
@@ -34,23 +35,6 @@ MOST_ID = 256
 MUCH = 256 * 1024
 #: How much of an unknown op is told back.
 MOST_TOLD = 40
-
-
-class Op(NamedTuple):
-    """One operation: who says it, and with which fields."""
-
-    sender: str
-    fields: tuple[str, ...]
-
-
-#: The operations spoken; the reader's answers go by it.
-OPS: dict[str, Op] = {
-    "publish": Op("client", ("id", "events")),
-    "ack": Op("server", ("id", "offsets", "durability")),
-    "nack": Op("server", ("id", "errors", "retry_after")),
-    "error": Op("server", ("id", "code", "message")),
-    "bye": Op("server", ("reason", "retry_after")),
-}
 
 
 class Publish(msgspec.Struct, gc=False):
