@@ -15,6 +15,7 @@ what kind of error it holds.
     │   ├── TooSlow                 over a limit in time
     │   ├── NotAllowed              a signature or a right is missing
     │   ├── NotFound                no such route or thing
+    │   ├── InvalidSubscription     what is asked of a subscription cannot be had
     │   └── RateLimited             trying again later helps
     ├── Superseded              a consumer's outcome that the journal has gone past
     └── Unavailable             ours: trying again later helps
@@ -32,6 +33,7 @@ __all__ = [
     "EventdError",
     "Fault",
     "InvalidEvent",
+    "InvalidSubscription",
     "JournalUnavailable",
     "MalformedInput",
     "NotAllowed",
@@ -182,6 +184,12 @@ class NotFound(ClientError):
 
     reason = "not_found"
     http_status = 404
+
+
+class InvalidSubscription(ClientError):
+    """A pattern, a filter, a place or a name of a subscription cannot be had; the connection goes on."""
+
+    reason = "invalid_subscription"
 
 
 class RateLimited(ClientError):

@@ -51,11 +51,11 @@ def keys(events: Draft | Block) -> list[bytes]:
     return [_key(head.source, head.id) for head in _HEADS[events.encoding](_array(events))]
 
 
-def types(draft: Draft) -> list[str]:
+def types(events: Draft | Block) -> list[str]:
     """The type of each event."""
-    if draft.encoding is Encoding.FORWARD:
-        return [draft.types[0]] * draft.count
-    return [head.type for head in _HEADS[draft.encoding](_array(draft))]
+    if events.encoding is Encoding.FORWARD:
+        return [events.types[0]] * events.count
+    return [head.type for head in _HEADS[events.encoding](_array(events))]
 
 
 def select(draft: Draft, indices: Sequence[int]) -> Draft:

@@ -1,0 +1,87 @@
+"""The events of a block, each written with its place in the journal: the attribute ``eventdoffset``.
+
+Where a block is in the format that is asked for, the events' own bytes are kept and the
+attribute is put behind their last member; only what is in another format is decoded and
+written anew. What CloudEvents JSON can say and msgpack cannot (integers of more than 64
+bits) goes on as the JSON text that it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from eventd.errors import InvalidEvent
+from eventd.event import Block, Encoding, Event
+from eventd.formats import blocks, json_events, msgpack_events
+from eventd.formats.apart import pieces
+
+__all__ = ["OFFSET", "placed"]
+
+#: The attribute that carries the offset. Its type is wider than CloudEvents' Integer.
+OFFSET = "eventdoffset"
+
+_NAME = OFFSET.encode()
+#: The key and the head of an unsigned integer of 64 bits, in msgpack.
+_KEY = bytes([0xA0 + len(_NAME)]) + _NAME + b"\xcf"
+#: The heads of maps of up to 15 and of up to 65,535 members.
+_FIX_MAP, _FIX_MAP_END, _MAP_16 = 0x80, 0x8F, 0xDE
+
+
+def placed(block: Block, indices: Sequence[int] | None = None, *, json: bool) -> list[bytes]:
+    """The events at ``indices``, or all, in CloudEvents JSON or eventd's msgpack.
+
+    Events without a place (those of a block whose offsets are negative) are written without one.
+    """
+    own = Encoding.JSON if json else Encoding.MSGPACK
+    # A sender may have used the attribute's name: then it is replaced, not given twice.
+    if block.encoding is not own or block.first < 0 or _NAME in block.body:
+        return _rewritten(block, indices, json=json)
+    raws = pieces(block)
+    if indices is None:
+        indices = range(block.count)
+    put = _put_json if json else _put_msgpack
+    first = block.first
+    return [put(bytes(raws[index]), first + index) for index in indices]
+
+
+def _put_json(event: bytes, offset: int) -> bytes:
+    return b'%b,"eventdoffset":%d}' % (event[:-1], offset)
+
+
+def _put_msgpack(event: bytes, offset: int) -> bytes:
+    head, rest = event[0], event[1:]
+    if head < _FIX_MAP_END:
+        start = bytes((head + 1,))
+    elif head == _FIX_MAP_END:
+        start = b"\xde\x00\x10"
+    else:
+        size = 3 if head == _MAP_16 else 5
+        start = event[:1] + (int.from_bytes(event[1:size], "big") + 1).to_bytes(size - 1, "big")
+        rest = event[size:]
+    return b"%b%b%b%b" % (start, rest, _KEY, offset.to_bytes(8, "big"))
+
+
+def _rewritten(block: Block, indices: Sequence[int] | None, *, json: bool) -> list[bytes]:
+    events = blocks.decode(block)
+    chosen = events if indices is None else [events[index] for index in indices]
+    write = json_events.write if json else _write_msgpack
+    return [write(_with_offset(event)) for event in chosen]
+
+
+def _with_offset(event: Event) -> Event:
+    if event.offset >= 0:
+        event.attributes[OFFSET] = event.offset
+    else:
+        event.attributes.pop(OFFSET, None)
+    return event
+
+
+def _write_msgpack(event: Event) -> bytes:
+    try:
+        return msgpack_events.write(event)
+    except InvalidEvent:
+        event.data = msgspec.json.encode(event.data)
+        event.attributes.setdefault("datacontenttype", "application/json")
+        return msgpack_events.write(event)
