@@ -11,13 +11,23 @@ It does not put messages together: ``eventd.protocol.websocket`` does.
 from __future__ import annotations
 
 import logging
+import zlib
 from collections.abc import Generator
 
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.protocol import Protocol, Side, State
 from websockets.streams import StreamReader
 
-__all__ = ["Parser", "give_back", "server_frame", "take"]
+__all__ = ["BINARY", "TEXT", "Parser", "give_back", "message_frame", "server_frame", "take"]
+
+#: First bytes of a frame that is final, uncompressed data.
+TEXT, BINARY = 0x81, 0x82
+#: The flag of a compressed message, RSV1.
+COMPRESSED = 0x40
+#: Below this a compressed message is hardly smaller and costs thirty times the time.
+LEAST_COMPRESSED = 512
+#: Ends every message that was flushed with Z_SYNC_FLUSH; left off on the wire (RFC 7692, 7.2.1).
+_TAIL = b"\x00\x00\xff\xff"
 
 #: Parsers kept for the next connection. As many connections as are in the middle of
 #: a message at one moment can use more; those are built and dropped.
@@ -97,3 +107,13 @@ def server_frame(first: int, data: bytes) -> bytes:
     if size < 65536:
         return bytes((first, 126)) + size.to_bytes(2, "big") + data
     return bytes((first, 127)) + size.to_bytes(8, "big") + data
+
+
+def message_frame(data: bytes, text: bool, deflate: int) -> bytes:
+    """A whole message as one unmasked frame; ``deflate`` is the compression's window in bits, 0 for none."""
+    first = TEXT if text else BINARY
+    if deflate and len(data) >= LEAST_COMPRESSED:
+        compressor = zlib.compressobj(wbits=-deflate, memLevel=5)
+        data = (compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH)).removesuffix(_TAIL)
+        first |= COMPRESSED
+    return server_frame(first, data)

@@ -1,13 +1,14 @@
-"""The native protocol: events up and acknowledgements down, in JSON or msgpack.
+"""The native protocol in JSON or msgpack, as docs/protocol.md has it: what clients say, read and checked.
 
 Each message is a map with ``op``. The sender's ``id`` is a string or an integer, is
 echoed as the bytes it came in, and may be absent (then it is null in the answer).
 
-What is wrong with the *events* of a publish is ``Nacked`` and the connection goes on;
-what is wrong with a *message* is answered by ``error`` and ends it, since the two sides
-no longer mean the same.
+What is wrong with the *events* of a publish is ``Nacked``, what is wrong with another
+request ``Declined``, and the connection goes on; what is wrong with a *message* is answered
+by ``error`` and ends it, since the two sides no longer mean the same.
 
-It does not know subscriptions, connections or the journal.
+``ops`` has the tables, ``asks`` reads what is not a publish, ``answers`` writes what the
+server says. It does not know subscriptions, connections or the journal.
 """
 
 from __future__ import annotations
@@ -18,11 +19,13 @@ from typing import Any, Literal
 import msgspec
 from msgspec import Raw
 
-from eventd.errors import ClientError, EventdError, InvalidEvent, MalformedInput, TooLarge, UnsupportedFormat
+from eventd.errors import ClientError, InvalidEvent, MalformedInput, TooLarge, UnsupportedFormat
 from eventd.event import Draft
 from eventd.formats import json_events, msgpack_events
 from eventd.formats.parts import check_json_parts, check_msgpack_parts
 from eventd.formats.plain import Plain
+from eventd.protocol.answers import Answers
+from eventd.protocol.asks import Ask, AskReader
 from eventd.protocol.limits import Limits
 from eventd.protocol.ops import OPS
 from eventd.protocol.websocket import Message
@@ -72,37 +75,30 @@ class _Anything(msgspec.Struct, gc=False):
     """Any map: what an event is before someone looks into it."""
 
 
-class Codec:
+class Codec(Answers):
     """One of the two ways to write the same messages.
 
-    :param module: ``msgspec.json`` or ``msgspec.msgpack``.
-    :param null: how that writes null.
+    :param text: whether it is JSON, in text messages, or msgpack, in binary ones.
     """
 
     def __init__(
-        self,
-        name: str,
-        text: bool,
-        module: Any,
-        null: bytes,
-        read_events: Callable[[Sequence[Raw], Mapping[str, Any]], Draft],
+        self, name: str, text: bool, read_events: Callable[[Sequence[Raw], Mapping[str, Any]], Draft]
     ) -> None:
+        super().__init__(text)
+        module: Any = msgspec.json if text else msgspec.msgpack
         self.name = name
-        #: Whether its messages are WebSocket text messages.
-        self.text = text
-        self._null = null
         self._read_events = read_events
+        self._asks = AskReader(module)
         self._check_parts: Callable[[bytes], None] = check_json_parts if text else check_msgpack_parts
-        self._encode: Callable[[object], bytes] = module.Encoder().encode
         self._message: Callable[[bytes], _Message] = module.Decoder(_Message).decode
-        self._id: Callable[[bytes], str | int | None] = module.Decoder(str | int | None).decode
+        self._read_id: Callable[[bytes], str | int | None] = module.Decoder(str | int | None).decode
         self._list: Callable[[Raw], list[Raw]] = module.Decoder(list[Raw]).decode
         self._maps: Callable[[Raw], list[_Anything]] = module.Decoder(list[_Anything]).decode
 
-    def read(self, message: Message, schemas: Mapping[str, Any], limits: Limits) -> Publish:
+    def read(self, message: Message, schemas: Mapping[str, Any], limits: Limits) -> Publish | Ask:
         """Read one message of a client.
 
-        :raises Nacked: answer it with ``nack``.
+        :raises Nacked: answer it with ``nack``. :raises Declined: answer it with ``error`` and go on.
         :raises ClientError: for anything else, answer it with ``error`` and close.
         """
         if message.text is not self.text:
@@ -112,9 +108,11 @@ class Codec:
             if publish is not None and publish.draft.count <= limits.batch_events:
                 return publish
         told = self._read_message(message.data)
+        answer_to = bytes(told.id)
+        if self._asks.reads(told.op):
+            return self._asks.read(told.op, answer_to, message.data)
         if told.op != "publish":
             raise _unknown(told.op)
-        answer_to = bytes(told.id)
         try:
             raws = self._read_list(told.events, limits)
         except ClientError as error:
@@ -124,44 +122,13 @@ class Codec:
         except ClientError as error:
             raise Nacked(answer_to, error, len(raws)) from error
 
-    def ack(self, id: bytes, first: int, last: int, durability: str) -> bytes:
-        """The events of a publish are ``durability`` (memory, disk, replicated) at these offsets.
-
-        Where none has an offset, ``last`` is less than ``first``, and ``offsets`` is null.
-        """
-        if last < first:
-            return self._encode({"op": "ack", "id": Raw(id or self._null), "offsets": None, "durability": durability})
-        if self.text:
-            head = b'{"op":"ack","id":%b,"offsets":[%d,%d],"durability":"%b"}'
-            return head % (id or self._null, first, last, durability.encode())
-        told = {"op": "ack", "id": Raw(id or self._null), "offsets": (first, last), "durability": durability}
-        return self._encode(told)
-
-    def nack(self, id: bytes, errors: Sequence[EventdError], retry_after: float | None = None) -> bytes:
-        """None of the events of a publish was taken, and why."""
-        told: dict[str, object] = {"op": "nack", "id": Raw(id or self._null), "errors": [*map(_told, errors)]}
-        if retry_after is not None:
-            told["retry_after"] = retry_after
-        return self._encode(told)
-
-    def error(self, id: bytes | None, code: str, message: str) -> bytes:
-        """The client broke the protocol; the connection is about to be closed."""
-        told: dict[str, object] = {"op": "error", "code": code, "message": message}
-        if id:
-            told["id"] = Raw(id)
-        return self._encode(told)
-
-    def bye(self, reason: str, retry_after: float) -> bytes:
-        """The connection is about to be closed; come back after ``retry_after`` seconds."""
-        return self._encode({"op": "bye", "reason": reason, "retry_after": retry_after})
-
     def _read_message(self, data: bytes) -> _Message:
         try:
             told = self._message(data)
             if told.id and len(bytes(told.id)) > MOST_ID:
                 raise MalformedInput(f"an id of more than {MOST_ID} bytes")
             if told.id:
-                self._id(told.id)
+                self._read_id(told.id)
         except (msgspec.MsgspecError, ValueError, RecursionError) as error:
             raise MalformedInput(f"not a message of {self.name}: {error}") from error
         return told
@@ -212,21 +179,16 @@ def _count(events: Sequence[object], limits: Limits) -> None:
         raise TooLarge(f"more than {limits.batch_events} events in one publish")
 
 
-def _told(error: EventdError) -> dict[str, object]:
-    if isinstance(error, InvalidEvent):
-        return {"index": error.index, "attribute": error.attribute, "message": error.message}
-    return {"message": error.message}
-
-
 def _unknown(op: str) -> MalformedInput:
     known = OPS.get(op)
     if known is not None:
         return MalformedInput(f"{op!r} is for the {known.sender} to say", reason="wrong_direction")
-    return MalformedInput(f"unknown op {op[:MOST_TOLD]!r}", reason="unknown_op", hint="clients may say publish")
+    said = ", ".join(name for name, known in OPS.items() if known.sender == "client")
+    return MalformedInput(f"unknown op {op[:MOST_TOLD]!r}", reason="unknown_op", hint=f"clients may say {said}")
 
 
-JSON = Codec("eventd.v1.json", True, msgspec.json, b"null", json_events.read_events)
-MSGPACK = Codec("eventd.v1.msgpack", False, msgspec.msgpack, b"\xc0", msgpack_events.read_events)
+JSON = Codec("eventd.v1.json", True, json_events.read_events)
+MSGPACK = Codec("eventd.v1.msgpack", False, msgpack_events.read_events)
 
 #: The codec of each subprotocol, the one for machines first.
 CODECS: dict[str, Codec] = {codec.name: codec for codec in (MSGPACK, JSON)}

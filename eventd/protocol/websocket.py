@@ -17,7 +17,6 @@ Messages are not understood here: see ``native`` and ``plain``.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterator
 
 import msgspec
@@ -26,7 +25,7 @@ from websockets.frames import Close, Frame, Opcode
 from websockets.protocol import SEND_EOF, State
 
 from eventd.errors import ClientError, EventdError, MalformedInput, TooLarge
-from eventd.protocol.framing import Parser, give_back, server_frame, take
+from eventd.protocol.framing import BINARY, TEXT, Parser, give_back, message_frame, server_frame, take
 from eventd.protocol.limits import Limits
 from eventd.protocol.upgrade import Handshake, handshake
 
@@ -37,18 +36,10 @@ except ImportError:  # a platform for which websockets has no compiled wheel
 
 __all__ = ["Handshake", "Message", "WebSocketSession", "handshake"]
 
-#: First bytes of a frame that is final, uncompressed data.
-TEXT, BINARY = 0x81, 0x82
-#: The flag of a compressed message, RSV1.
-COMPRESSED = 0x40
 #: First byte of a close frame.
 CLOSE = 0x88
-#: Below this a compressed message is hardly smaller and costs thirty times the time.
-LEAST_COMPRESSED = 512
 #: A close frame's payload has 125 bytes, of which the code takes two (RFC 6455, 5.5).
 MOST_REASON = 123
-#: Ends every message that was flushed with Z_SYNC_FLUSH; left off on the wire (RFC 7692, 7.2.1).
-_TAIL = b"\x00\x00\xff\xff"
 
 PING = server_frame(0x89, b"")
 
@@ -144,12 +135,7 @@ class WebSocketSession:
 
     def send(self, data: bytes, text: bool) -> bytes:
         """A message, as one frame."""
-        first = TEXT if text else BINARY
-        if self.deflate and len(data) >= LEAST_COMPRESSED:
-            compressor = zlib.compressobj(wbits=-self.deflate, memLevel=5)
-            data = (compressor.compress(data) + compressor.flush(zlib.Z_SYNC_FLUSH)).removesuffix(_TAIL)
-            first |= COMPRESSED
-        return server_frame(first, data)
+        return message_frame(data, text, self.deflate)
 
     def ping(self) -> bytes:
         """A ping, to hear whether the client lives."""

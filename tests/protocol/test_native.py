@@ -13,7 +13,8 @@ from eventd.errors import ClientError, InvalidEvent, JournalUnavailable, Malform
 from eventd.event import Block, Draft
 from eventd.formats import blocks
 from eventd.protocol.limits import Limits
-from eventd.protocol.native import CODECS, JSON, MSGPACK, OPS, Codec, Nacked
+from eventd.protocol.native import CODECS, JSON, MSGPACK, Codec, Nacked
+from eventd.protocol.ops import OPS
 from eventd.protocol.websocket import Message
 
 LIMITS = Limits(batch_events=10)
