@@ -62,7 +62,7 @@ class Dispatcher:
         self._group = Group("dispatch")
         self._feeds = Group("feed")
         self._hub = hub
-        self._feed = Feed(journal, journal.end)
+        self.feed = Feed(journal, journal.end)
         #: Where volatile events come in.
         self.post = Post(registry.volatile, registry.types)
         self._volatile: dict[str, VolatileLane] = {}
@@ -76,7 +76,7 @@ class Dispatcher:
         executed = [loaded for loaded in self._registry.event_types.values() if hasattr(loaded.subject, "execute")]
         for loaded in [*executed, *self._registry.handlers.values()]:
             self.consumers.append(self._consumer(loaded))
-        self._feeds.spawn("feed", self._feed.run)
+        self._feeds.spawn("feed", self.feed.run)
         for consumer in self.consumers:
             self._group.spawn(consumer.name, consumer.run)
         self.webhooks.start()
@@ -112,7 +112,7 @@ class Dispatcher:
             record = ConsumerRecord(position, since=position)
         work = Work(loaded, self._registry, self._bridge, journal.state(name), self._observe)
         work.sift = self.post.sift
-        consumer = Consumer(work, journal, self._feed, partial(self._door, name), self._registry.types, record)
+        consumer = Consumer(work, journal, self.feed, partial(self._door, name), self._registry.types, record)
         inbox = self.post.subscribe(loaded.types, consumer.siding.loan.wake)
         if inbox is not None:
             consumer.siding.guest = self._volatile[name] = VolatileLane(consumer.siding.loan, journal, inbox)

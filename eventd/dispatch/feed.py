@@ -8,18 +8,26 @@ and is not parked before it has caught up.
 from __future__ import annotations
 
 import logging
+from typing import Protocol
 
 from eventd.event import Block
 from eventd.green import Signal, sleep
 from eventd.journal import Journal
 from eventd.routing import Router
 
-__all__ = ["Feed", "Parked"]
+__all__ = ["Bed", "Feed", "Parked"]
 
 log = logging.getLogger(__name__)
 
 #: Seconds after which a tail that could not be read is read again.
 TRY_AGAIN = 1.0
+
+
+class Bed(Protocol):
+    """Who is woken."""
+
+    def wake(self, offset: int) -> None:
+        """An event at ``offset`` or behind it is wanted, none between the last place and there is."""
 
 
 class Parked:
@@ -66,15 +74,20 @@ class Feed:
 
     def __init__(self, journal: Journal, offset: int) -> None:
         self._journal = journal
-        self._router: Router[Parked] = Router()
-        self._everyone: list[Parked] = []
+        self._router: Router[Bed] = Router()
+        self._patterns: dict[Bed, tuple[str, ...]] = {}
         self.offset = offset
 
-    def subscribe(self, patterns: tuple[str, ...], bed: Parked) -> None:
+    def subscribe(self, patterns: tuple[str, ...], bed: Bed) -> None:
         """Wake ``bed`` for events of types that the patterns match."""
         for pattern in patterns:
             self._router.add(pattern, bed)
-        self._everyone.append(bed)
+        self._patterns[bed] = patterns
+
+    def unsubscribe(self, bed: Bed) -> None:
+        """Wake it no more, whether it was subscribed or not."""
+        for pattern in self._patterns.pop(bed, ()):
+            self._router.remove(pattern, bed)
 
     def run(self) -> None:
         """Route what comes, for ever."""
@@ -97,7 +110,7 @@ class Feed:
 
     def _route(self, block: Block) -> None:
         if not block.types:
-            for bed in self._everyone:
+            for bed in list(self._patterns):
                 bed.wake(max(block.first, self.offset))
         for type in block.types:
             for bed in self._router.match(type):

@@ -104,6 +104,8 @@ class Post:
         self._types = types
         self._router: Router[Inbox] = Router()
         self._inboxes: list[Inbox] = []
+        #: Told each block of volatile events, beside the inboxes.
+        self.along: Callable[[Block], object] = lambda block: None
         # Rising from one daemon to the next: dead letters are known by it.
         self._next = FIRST + time.time_ns()
 
@@ -125,6 +127,7 @@ class Post:
             for part in split(draft):
                 block = Block(self._next, part.count, part.encoding, part.types, received, part.body, part.origin)
                 self._next += part.count
+                self.along(block)
                 for inbox in self._wanted_by(block):
                     inbox.put(block)
 

@@ -6,7 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 
-from eventd.dispatch.portion import Backlog, Portion
+from eventd.dispatch.portion import ANY_SIZE, Backlog, Portion
 from eventd.dispatch.progress import Ranges
 from eventd.event import Event
 from eventd.journal import Journal
@@ -51,9 +51,9 @@ class Intake:
         """What lies before ``position`` is not wanted."""
         self.position = max(self.position, position)
 
-    def cut(self, most: int) -> Portion | None:
-        """The next events; ``None`` where nothing was read."""
-        return self._backlog.cut(most)
+    def cut(self, most: int, size: int = ANY_SIZE) -> Portion | None:
+        """The next events, about ``size`` bytes of them; ``None`` where nothing was read."""
+        return self._backlog.cut(most, size)
 
     def read(self) -> int:
         """Read what the journal has next; the bytes of what is wanted of it."""

@@ -22,6 +22,9 @@ __all__ = ["Backlog", "Part", "Portion", "View"]
 
 Types = Mapping[str, type[Event]]
 
+#: More bytes than there are.
+ANY_SIZE = 1 << 62
+
 
 class View:
     """One block as one consumer sees it: the indices that it wants, in order, from ``at`` on."""
@@ -98,6 +101,11 @@ class Portion:
         """Those whose time has come."""
         return cls([(View(one.block, types), range(1)) for one in waiting], -1, waiting)
 
+    @property
+    def blocks(self) -> list[tuple[Block, Sequence[int]]]:
+        """The blocks that it is cut of, and which of their events belong to it."""
+        return [(view.block, chosen) for view, chosen in self._parts]
+
     def load(self) -> list[Event]:
         """The events, decoded."""
         if len(self._parts) == 1:
@@ -167,16 +175,21 @@ class Backlog:
         self._views.clear()
         self.count = 0
 
-    def cut(self, most: int) -> Portion | None:
-        """The next ``most`` events or fewer, past those that nobody wants; ``None`` when there is nothing."""
+    def cut(self, most: int, size: int = ANY_SIZE) -> Portion | None:
+        """The next ``most`` events or fewer, past those that nobody wants; ``None`` when there is nothing.
+
+        :param size: about how many bytes of them; at least one event is given.
+        """
         if not self._views:
             return None
         parts: list[Part] = []
         end = 0
         while self._views and (most or not self._views[0].left):
             view = self._views[0]
-            taken = min(most, view.left)
+            mean = len(view.block.body) // view.block.count + 1
+            taken = min(most, view.left, max(size // mean, 0 if parts else 1))
             if taken:
+                size -= taken * mean
                 parts.append((view, view.chosen[view.at : view.at + taken]))
                 view.at += taken
                 most -= taken

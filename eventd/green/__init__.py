@@ -17,8 +17,10 @@ from eventd.green.timer import Timer
 from eventd.green.tls import TLSStream, server_context
 from eventd.green.waiting import Signal, sleep
 from eventd.green.watch import Watch
+from eventd.green.writer import WRITE_LIMIT
 
 __all__ = [
+    "WRITE_LIMIT",
     "Acceptor",
     "Address",
     "Bridge",

@@ -125,6 +125,10 @@ class Journal(Desk):
         self._tell(scan.holes)
         return scan.blocks
 
+    def recent(self, offset: int, limit: int = READ_BYTES) -> list[Block] | None:
+        """The same from memory, for who must not wait; ``None`` where it would have to be read from the disk."""
+        return self._tail.read(offset, limit) if offset < self.end else []
+
     def wait(self, offset: int, timeout: float | None = None) -> bool:
         """Wait until there is an event at ``offset``; false when ``timeout`` seconds passed first."""
         deadline = None if timeout is None else time.monotonic() + timeout
