@@ -18,10 +18,12 @@ __all__ = ["administration"]
 DROPPED_AT_ONCE = 1000
 
 
-def administration(journal: Journal, dispatcher: Dispatcher, handlers: Callable[[], object]) -> Administration:
+def administration(
+    journal: Journal, dispatcher: Dispatcher, handlers: Callable[[], object], forget: Callable[[str], object]
+) -> Administration:
     """All that the daemon can be told to do.
 
-    :param handlers: tells of the handlers and event types.
+    :param handlers: tells of the handlers and event types. :param forget: drops a durable subscription.
     """
 
     def consumers() -> Mapping[str, Consumer]:
@@ -37,6 +39,7 @@ def administration(journal: Journal, dispatcher: Dispatcher, handlers: Callable[
         drop=lambda which: letters.drop(chosen(which, limit=DROPPED_AT_ONCE)),
         replay=partial(_replay, replays),
         handlers=handlers,
+        forget=forget,
     )
 
 

@@ -8,9 +8,7 @@ callable, so that none imports what stands to its right.
 
 from __future__ import annotations
 
-import faulthandler
 import logging
-import signal
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -19,6 +17,7 @@ from pathlib import Path
 
 from eventd import green, systemd
 from eventd.administration import administration
+from eventd.client.script import script
 from eventd.config.options import Configuration
 from eventd.dispatch.dispatcher import Dispatcher
 from eventd.dispatch.follow import follow
@@ -38,16 +37,16 @@ from eventd.listen.routes import Route, Routes
 from eventd.observe.books import Books
 from eventd.observe.health import Health
 from eventd.observe.histogram import Histogram
-from eventd.observe.logging import LogWriter
 from eventd.observe.metrics import Metrics
 from eventd.observe.page import page
 from eventd.plugin.registry import Registry
-from eventd.process import allow_open_files, settle_memory
+from eventd.process import settle_memory
 from eventd.protocol.messages import Request, Response
 from eventd.report import Report
+from eventd.subscriptions.desk import Subscriptions
 from eventd.volatile import Volatile
 
-__all__ = ["Daemon", "main"]
+__all__ = ["Daemon"]
 
 log = logging.getLogger(__name__)
 
@@ -59,8 +58,6 @@ MOST_PENDING = 64 * 1024 * 1024
 
 #: Seconds that each part gets to stop, also where those before it took all of ``stop_timeout``.
 LEAST_SECONDS = 1.0
-#: Seconds behind ``stop_timeout`` after which a process that something holds up is ended.
-GRACE = 10.0
 
 
 class Daemon:
@@ -103,6 +100,8 @@ class Daemon:
         self.dispatcher.start()
         in_time(self.dispatcher.stop)
         in_time(self.dispatcher.webhooks.stop)
+        self.subscriptions.start()
+        in_time(self.subscriptions.stop)
         after(self.ingest.stop)
         after(self.volatile.stop)
         self.dispatcher.sources.start()
@@ -156,12 +155,18 @@ class Daemon:
         )
         self.volatile = Volatile(registry.volatile, self.dispatcher.post.deliver, self.hub.call_soon, self.books)
         self._sources = self.volatile.before(self.ingest.submit_all)
-        self.report = Report(
-            node, self.hub, self.books, self.health, self.journal, self.ingest, self.dispatcher, registry
+        limits = self.configuration.limits
+        self.subscriptions = Subscriptions(
+            node, self.journal, self.dispatcher.feed, self.hub, limits.subscription_window, limits.durable_subscriptions
         )
+        self.dispatcher.post.along = self.subscriptions.deliver
+        self.report = Report(
+            node, self.hub, self.books, self.health, self.journal, self.ingest, self.dispatcher, registry,
+            self.subscriptions,
+        )  # fmt: skip
         self.doors = Doors(
             self.configuration, self._front(), self.books, registry.schemas, self._routes(), self.group,
-            self.volatile.count if registry.volatile else None,
+            self.volatile.count if registry.volatile else None, self.subscriptions,
         )  # fmt: skip
         self.report.doors = self.doors
         self.health.add(lambda: self.journal.problem)
@@ -190,8 +195,12 @@ class Daemon:
             plugins=self.report.plugins,
             follow=lambda patterns, start, forever: follow(self.journal, patterns, start, forever),
             page=page,
+            script=script,
         ))
-        add_admin_routes(routes, administration(self.journal, self.dispatcher, self.report.handlers))
+        add_admin_routes(
+            routes,
+            administration(self.journal, self.dispatcher, self.report.handlers, self.subscriptions.groups.forget),
+        )
         routes.add("POST", PRUNE, prune_route(self._prune), admin=True)
         for path, receive in self.dispatcher.webhooks.routes().items():
             routes.add("POST", path, _webhook(receive))
@@ -249,46 +258,5 @@ class Daemon:
         log.warning("%s held the event loop for %.3f s", label, seconds)
 
 
-def main(configuration: Configuration) -> int:
-    """Run the daemon until a signal ends it; the exit code for the shell.
-
-    :raises ConfigurationError: when an address or a certificate cannot be had.
-    :raises EventdError: when it cannot start for another reason.
-    """
-    writer = LogWriter(configuration.eventd.log_level, configuration.eventd.log_format)
-    writer.start()
-    try:
-        allow_open_files()
-        green.install()
-        return green.run(lambda: _serve(configuration))
-    finally:
-        writer.stop()
-
-
 def _webhook(receive: Callable[[Request], Response]) -> Route:
     return lambda request, door: receive(request)
-
-
-def _hung_up() -> None:
-    """Others take SIGHUP for "read your configuration again"; left alone, it would end the daemon unasked."""
-    log.warning("SIGHUP changes nothing: the configuration is read at the start only")
-
-
-def _serve(configuration: Configuration) -> int:
-    registry = Registry.load(configuration)
-    for _, error in registry.failed:
-        log.error("a plugin cannot be used: %s", error)
-    daemon = Daemon(configuration, registry)
-    # A signal that comes while parts still start is heeded when all of them can be stopped.
-    asked = green.Signal()
-    signals = green.Signals({signal.SIGTERM: asked.set, signal.SIGINT: asked.set, signal.SIGHUP: _hung_up})
-    try:
-        daemon.start()
-        asked.wait()
-    finally:
-        # Not even a plugin that holds the event loop keeps the process: what was acknowledged is in the journal.
-        faulthandler.dump_traceback_later(configuration.eventd.stop_timeout + GRACE, exit=True)
-        daemon.stop()
-        faulthandler.cancel_dump_traceback_later()
-        signals.close()
-    return 0

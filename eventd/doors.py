@@ -22,6 +22,7 @@ from eventd.green import Group, parse_address, server_context
 from eventd.listen.door import Book, Door, Submit
 from eventd.listen.gate import Gate, Room
 from eventd.listen.listener import Listener
+from eventd.listen.requests import Subscriptions
 from eventd.listen.routes import Routes
 from eventd.protocol.limits import Limits
 
@@ -51,6 +52,7 @@ class Doors:
         routes: Routes,
         group: Group,
         volatile: Callable[[Draft], int] | None = None,
+        subscriptions: Subscriptions | None = None,
     ) -> None:
         self._configuration = configuration
         self._submit = submit
@@ -59,6 +61,7 @@ class Doors:
         self._routes = routes
         self._group = group
         self._volatile = volatile
+        self._subscriptions = subscriptions
         self._limits = _limits(configuration.limits)
         self._gate = Gate(
             configuration.limits.connections,
@@ -156,6 +159,8 @@ class Doors:
             admin=admin,
             web_origins=web_origins,
             room=self._room,
+            subscriptions=self._subscriptions,
+            most_subscriptions=limits.subscriptions,
         )
 
 

@@ -26,9 +26,11 @@ from eventd.observe.status import (
     ListenerStatus,
     Source,
     Status,
+    SubscriptionStatus,
     VolatileStatus,
 )
 from eventd.plugin.registry import Registry
+from eventd.subscriptions.desk import Subscriptions
 
 __all__ = ["Report"]
 
@@ -49,6 +51,7 @@ class Report:
         ingest: Ingest,
         dispatcher: Dispatcher,
         registry: Registry,
+        subscriptions: Subscriptions,
     ) -> None:
         self._node = node
         self._hub = hub
@@ -58,6 +61,7 @@ class Report:
         self._ingest = ingest
         self._dispatcher = dispatcher
         self._registry = registry
+        self._subscriptions = subscriptions
         self._started = time.monotonic()
         #: Set by the daemon when the listeners are known.
         self.doors: Doors | None = None
@@ -73,6 +77,7 @@ class Report:
     def handlers(self) -> list[Mapping[str, object]]:
         """Every consumer, with the patterns of the types that it wants."""
         types = {loaded.full_name: list(loaded.types) for loaded in self._registry.loaded}
+        types |= {name: list(patterns) for name, patterns in self._subscriptions.groups.terms().items()}
         return [{**msgspec.structs.asdict(row), "types": types.get(row.name, [])} for row in self._consumers()]
 
     def _status(self) -> Status:
@@ -90,6 +95,7 @@ class Report:
             sources=[Source(s.name, s.emitted, s.restarts, s.state) for s in self._dispatcher.sources.status()],
             plugins_failed=[FailedPlugin(name, str(error)) for name, error in self._registry.failed],
             hub=HubStatus(self._hub.lag(), dict(self.stalls)),
+            subscriptions=SubscriptionStatus(self._subscriptions.count, dict(self._subscriptions.dropped)),
         )
 
     def plugins(self) -> list[Mapping[str, str]]:
@@ -120,7 +126,7 @@ class Report:
                 letters.get(c.name, 0) + letters.get(f"{REPLAY}{c.name}", 0),
                 None if c.volatile is None else VolatileStatus(*msgspec.structs.astuple(c.volatile)),
             )
-            for c in self._dispatcher.status()
+            for c in [*self._dispatcher.status(), *self._subscriptions.status()]
         ]  # fmt: skip
 
     def _journal_status(self) -> JournalStatus:

@@ -24,7 +24,7 @@ class Failing(Handler):
 
 
 def made(world: World) -> Administration:
-    return administration(world.journal, world.dispatcher, lambda: ["told"])
+    return administration(world.journal, world.dispatcher, lambda: ["told"], lambda name: None)
 
 
 def last(lines: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ ROOMS = {
     "errors": set(),
     "event": {"errors"},
     "routing": set(),
+    "filters": {"event", "errors"},
     "systemd": set(),
     "process": set(),
     "green": {"errors"},
@@ -33,23 +34,33 @@ ROOMS = {
     "plugin": {"protocol", "routing", "config", "event", "errors"},
     "listen": {"protocol", "formats", "green", "systemd", "event", "errors"},
     "dispatch": {"journal", "formats", "routing", "plugin", "green", "config", "event", "errors"},
+    # What clients see of the journal.
+    "subscriptions": {
+        "dispatch", "journal", "protocol", "formats", "filters", "routing", "green", "event", "errors",
+    },
+    "client": {"protocol", "formats", "event", "errors"},
     "observe": {"event", "green", "errors"},
     # The daemon in three files: its listeners, what it tells of itself, and the order of starting and stopping.
     "doors": {"listen", "protocol", "formats", "green", "systemd", "config", "event", "errors"},
-    "report": {"doors", "observe", "dispatch", "plugin", "ingest", "journal", "green", "config", "event", "errors"},
+    "report": {
+        "doors", "observe", "subscriptions", "dispatch", "plugin", "ingest", "journal", "green", "config", "event",
+        "errors",
+    },
     # What administrators ask for, joined with who does it.
     "administration": {"listen", "protocol", "dispatch", "journal"},
     "daemon": {
-        "administration", "report", "doors", "observe", "dispatch", "plugin", "listen", "ingest", "duplicates",
-        "volatile", "journal", "protocol", "formats", "green", "systemd", "process", "routing", "config", "event",
+        "administration", "report", "doors", "observe", "subscriptions", "client", "filters", "dispatch", "plugin",
+        "listen", "ingest", "duplicates", "volatile", "journal", "protocol", "formats", "green", "systemd", "process", "routing", "config", "event",
         "errors",
     },
+    # The daemon as a process.
+    "service": {"daemon", "observe", "plugin", "green", "process", "config"},
     "cli": {"config", "plugin", "errors"},
     "__main__": {"cli"},
 }  # fmt: skip
 
 #: What a room may import within a function only: no other command waits until the daemon is loaded.
-WITHIN_FUNCTIONS = {"cli": {"daemon", "formats", "journal", "routing", "event"}}
+WITHIN_FUNCTIONS = {"cli": {"service", "client", "formats", "journal", "routing", "event"}}
 
 #: What only eventd/green/ may import.
 EVENTLET = {"eventlet", "greenlet"}

@@ -50,9 +50,14 @@ class Parts:
             dropped={"handler:jsonl": 4}, dead={"handler:jsonl": 1, "replay:handler:jsonl": 2},
             books={"dead_dropped:handler:jsonl": 5, "dead_raised:handler:jsonl": 6, "emitted:handler:jsonl": 7},
         )  # fmt: skip
+        self.subscriptions: Any = SimpleNamespace(
+            status=list, count={"live": 2, "durable": 1}, dropped={"missing": 3},
+            groups=SimpleNamespace(terms=lambda: {"subscription:work": ("a.>",)}),
+        )  # fmt: skip
         self.report = Report(
-            "node-1", green.hub(), self.books, self.health, self.journal, self.ingest, self.dispatcher, self.registry
-        )
+            "node-1", green.hub(), self.books, self.health, self.journal, self.ingest, self.dispatcher, self.registry,
+            self.subscriptions,
+        )  # fmt: skip
 
     def submit(self, count: int) -> None:
         self.books.receive("http", count)

@@ -24,6 +24,6 @@ def command(settings: Settings) -> None:
     """
     configuration = settings.load()
     # Only this command pays for the import of all parts.
-    from eventd.daemon import main
+    from eventd.service import main
 
     sys.exit(main(configuration))

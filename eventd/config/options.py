@@ -77,6 +77,9 @@ class LimitOptions(msgspec.Struct, frozen=True):
     decompressed_size: int
     handshake_timeout: float
     idle_timeout: float
+    subscriptions: int
+    subscription_window: int
+    durable_subscriptions: int
 
 
 class OwnKeys(dict[str, str]):

@@ -54,5 +54,10 @@ LIMITS = Section(
         Setting("handshake_timeout", DURATION, "10s",
                 "How long a client may take for the TLS handshake, and to send the head of its first request."),
         Setting("idle_timeout", DURATION, "1h", "How long nothing may come; the answer to a ping counts."),
+        Setting("subscriptions", COUNT, "100", "Subscriptions of one connection."),
+        Setting("subscription_window", SIZE, "1M",
+                "What may wait to be sent to a connection before its subscriptions fall back and read on in the "
+                "journal when it has read."),
+        Setting("durable_subscriptions", COUNT, "1000", "Durable subscriptions in all, with members or without."),
     ),
 )  # fmt: skip

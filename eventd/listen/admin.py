@@ -61,8 +61,10 @@ class Administration(msgspec.Struct):
     drop: Callable[[Chosen], int]
     #: JSON lines, as for ``retry``.
     replay: Callable[[Order], Iterator[bytes]]
-    #: Handlers and event types, and how they are.
+    #: Handlers, event types and durable subscriptions, and how they are.
     handlers: Callable[[], object]
+    #: Drops a durable subscription; ``KeyError`` where there is none of the name.
+    forget: Callable[[str], object]
 
 
 class _Asked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
@@ -76,6 +78,13 @@ class _Asked(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     all: bool = False
 
 
+class _Named(msgspec.Struct, forbid_unknown_fields=True):
+    """The body that names something."""
+
+    name: str
+
+
+_decode_named = msgspec.json.Decoder(_Named).decode
 _decode_asked = msgspec.json.Decoder(_Asked).decode
 _decode_order = msgspec.json.Decoder(Order).decode
 
@@ -92,6 +101,7 @@ def add_admin_routes(routes: Routes, administration: Administration) -> None:
     add("POST", "/api/v1/dead/drop", lambda request: _json({"dropped": administration.drop(_chosen(request))}))
     add("POST", "/api/v1/replay", lambda request: _streamed(administration.replay, _body(_decode_order, request)))
     add("GET", "/api/v1/handlers", lambda request: _json(administration.handlers()))
+    add("POST", "/api/v1/handlers/forget", lambda request: _forget(administration, request))
 
 
 def _route(answer: Callable[[Request], Response | Streamed]) -> Route:
@@ -102,6 +112,16 @@ def _route(answer: Callable[[Request], Response | Streamed]) -> Route:
             raise MalformedInput(str(error)) from error
 
     return route
+
+
+def _forget(administration: Administration, request: Request) -> Response:
+    name = _body(_decode_named, request).name
+    try:
+        administration.forget(name)
+    except KeyError:
+        hint = "eventd handlers list; those of plugins go on where they were for as long as they are installed"
+        raise NotFound(f"there is no durable subscription {name[:MOST_QUOTED]!r}", hint=hint) from None
+    return _json({"forgotten": name})
 
 
 def _list(administration: Administration, request: Request) -> Response:

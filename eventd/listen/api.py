@@ -39,6 +39,8 @@ class Answers(msgspec.Struct):
     follow: Callable[[list[str], str, bool], Iterator[bytes]]
     #: The page at ``/``.
     page: Callable[[], bytes]
+    #: The client for browsers.
+    script: Callable[[], bytes]
 
 
 def build_routes(answers: Answers) -> Routes:
@@ -47,6 +49,7 @@ def build_routes(answers: Answers) -> Routes:
     routes.add("POST", "/events", post_events)
     routes.add("OPTIONS", "/events", validate_webhook)
     routes.add("GET", "/", lambda request, door: _page(answers.page()))
+    routes.add("GET", "/eventd.js", lambda request, door: _script(answers.script()))
     routes.add("GET", "/healthz", lambda request, door: _json({"alive": True}))
     routes.add("GET", "/readyz", lambda request, door: _ready(answers.reasons()))
     routes.add("GET", "/metrics", lambda request, door: _metrics(answers.metrics()))
@@ -75,6 +78,17 @@ def _page(html: bytes) -> Response:
         ("X-Content-Type-Options", "nosniff"),
     ]
     return Response(200, html, headers)
+
+
+def _script(module: bytes) -> Response:
+    # Pages of other hosts may load it, too: what they may do here is for ``origins`` to say.
+    headers = [
+        ("Content-Type", "text/javascript; charset=utf-8"),
+        ("Access-Control-Allow-Origin", "*"),
+        ("Cache-Control", "no-cache"),
+        ("X-Content-Type-Options", "nosniff"),
+    ]
+    return Response(200, module, headers)
 
 
 def _follow(answers: Answers, request: Request, door: Door) -> Streamed:

@@ -11,6 +11,7 @@ from eventd.event import Draft
 from eventd.formats import Schemas
 from eventd.green import Signal
 from eventd.listen.gate import Room
+from eventd.listen.requests import Subscriptions
 from eventd.protocol.limits import Limits
 
 __all__ = ["Book", "Door", "Durability", "Submit"]
@@ -61,6 +62,8 @@ class Door:
         admin: bool = False,
         web_origins: Collection[str] = (),
         room: Room | None = None,
+        subscriptions: Subscriptions | None = None,
+        most_subscriptions: int = 0,
     ) -> None:
         self.name = name
         self.limits = limits
@@ -79,6 +82,9 @@ class Door:
         self.web_origins = web_origins
         #: For the unfinished messages of all connections, of other listeners, too.
         self.room = room or Room()
+        #: Where subscriptions are opened, and how many one connection may have; 0 is no limit.
+        self.subscriptions = subscriptions
+        self.most_subscriptions = most_subscriptions
         self.open = Signal()
         self.open.set()
         self.stopping = False

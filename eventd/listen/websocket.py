@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from eventd.errors import ClientError, EventdError, Stopping, TooSlow
-from eventd.green import Stream
+from eventd.errors import ClientError, EventdError, MalformedInput, Stopping, TooSlow
+from eventd.green import WRITE_LIMIT, Stream
 from eventd.listen.connection import FAREWELL, LINGER, Connection
 from eventd.listen.door import Door
+from eventd.listen.requests import Outlet, Requests
 from eventd.protocol import native, plain
+from eventd.protocol.asks import Ask, Declined
 from eventd.protocol.messages import Request
 from eventd.protocol.upgrade import handshake
 from eventd.protocol.websocket import Message, WebSocketSession
@@ -25,7 +27,7 @@ SUBPROTOCOLS = (*native.CODECS, plain.CLOUDEVENTS_JSON)
 class WebSocketConnection(Connection):
     """Speaks the subprotocol that was agreed on in the opening handshake."""
 
-    __slots__ = ("_asked", "_codec", "_publishes", "_session", "_take")
+    __slots__ = ("_asked", "_codec", "_publishes", "_requests", "_session", "_take")
 
     def __init__(self, door: Door, stream: Stream, session: WebSocketSession) -> None:
         super().__init__(door, stream)
@@ -34,6 +36,8 @@ class WebSocketConnection(Connection):
         self._asked = 0.0
         #: The publishes of the read that is being taken apart.
         self._publishes: list[native.Publish] | None = None
+        #: Made when it asks for something beside publishing.
+        self._requests: Requests | None = None
         self._codec = native.CODECS.get(session.subprotocol or "")
         self._take: Callable[[Message], None] = self._take_plain if self._codec is None else self._take_native
 
@@ -46,6 +50,14 @@ class WebSocketConnection(Connection):
         agreed = handshake(request, SUBPROTOCOLS, door.limits, origins=door.web_origins)
         stream.write(agreed.response)
         return cls(door, stream, WebSocketSession(agreed.subprotocol, agreed.deflate, door.limits))
+
+    def serve(self, data: bytes = b"") -> None:
+        """Read until the peer goes; its subscriptions end with it."""
+        try:
+            super().serve(data)
+        finally:
+            if self._requests is not None:
+                self._requests.close()
 
     def receive(self, data: bytes) -> None:
         """Take bytes, and every message that they complete."""
@@ -98,24 +110,50 @@ class WebSocketConnection(Connection):
         codec = self._codec
         self.stream.write(self._session.send(message, text=codec is None or codec.text))
 
+    def overrun(self) -> None:
+        """As for all that sends and never reads its acks; what is one event to a subscriber may be larger."""
+        if self._requests is None or self.stream.buffered > WRITE_LIMIT + 2 * self.door.limits.message_size:
+            super().overrun()
+
     # The native protocol: every publish has its answer.
 
     def _take_native(self, message: Message) -> None:
         codec = self._codec
         assert codec is not None
         try:
-            publish = codec.read(message, self.door.schemas, self.door.limits)
+            asked = codec.read(message, self.door.schemas, self.door.limits)
+            if not isinstance(asked, native.Publish):
+                self._request(asked)
+            elif self._publishes is None:
+                self._publishes = [asked]
+            else:
+                self._publishes.append(asked)
         except native.Nacked as nacked:
             self.door.book.reject(self.door.name, nacked.error.reason, nacked.count)
             self._send(codec.nack(nacked.id, [nacked.error]))
-            return
+        except Declined as declined:
+            self.door.book.fault(declined.error)
+            self._desk().decline(declined.id, declined.error)
         except ClientError as error:
             self._send(codec.error(None, error.reason, error.message))
             raise
-        if self._publishes is None:
-            self._publishes = [publish]
-        else:
-            self._publishes.append(publish)
+
+    def _request(self, ask: Ask) -> None:
+        # It may wait: what came before it is not to wait with it.
+        if self._publishes:
+            self._hand_on()
+        refused = self._desk().take(ask)
+        if refused is not None:
+            self.door.book.fault(refused)
+
+    def _desk(self) -> Requests:
+        if self._requests is None:
+            assert self._codec is not None
+            if self.door.subscriptions is None:
+                raise MalformedInput("subscriptions are not spoken here", reason="unknown_op")
+            outlet = Outlet(self.stream, self._codec, self._session.deflate)
+            self._requests = Requests(self.door.subscriptions, outlet, self.door.most_subscriptions)
+        return self._requests
 
     def _hand_on(self) -> None:
         """Submit all publishes of one read together: one answer, one write of their acks."""

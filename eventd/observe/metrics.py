@@ -101,6 +101,10 @@ class Metrics(Collector):
     def _daemon(self, status: Status) -> Iterable[Metric]:
         connections = {listener.name: listener.connections for listener in status.listeners}
         yield _gauge("eventd_connections", "Open connections.", "listener", connections)
+        subscriptions = status.subscriptions
+        yield _gauge("eventd_subscriptions", "Open subscriptions.", "kind", subscriptions.count)
+        missed = subscriptions.dropped
+        yield _counter("eventd_subscription_dropped", "Events that subscribers did not get.", "reason", missed)
         yield _gauge("eventd_journal_bytes", "Size of the journal on disk.", "", {"": status.journal.bytes})
         yield _gauge("eventd_journal_end_offset", "The offset of the next event.", "", {"": status.journal.end})
         damaged = {"": status.journal.damaged}

@@ -13,6 +13,7 @@ __all__ = [
     "ListenerStatus",
     "Source",
     "Status",
+    "SubscriptionStatus",
     "VolatileStatus",
 ]
 
@@ -126,6 +127,13 @@ class HubStatus(msgspec.Struct):
     stalls: dict[str, int]
 
 
+class SubscriptionStatus(msgspec.Struct):
+    """What clients are subscribed to: how many now, by kind, and events that live ones missed, by reason."""
+
+    count: dict[str, int] = {}
+    dropped: dict[str, int] = {}
+
+
 class Status(msgspec.Struct):
     """The whole daemon at one instant; ``uptime`` in seconds."""
 
@@ -143,3 +151,4 @@ class Status(msgspec.Struct):
     hub: HubStatus
     #: What of the books does not balance; empty where all does.
     imbalances: list[str] = []
+    subscriptions: SubscriptionStatus = msgspec.field(default_factory=SubscriptionStatus)

@@ -14,14 +14,14 @@ from eventd.config import Configuration
 
 def test_the_daemons_exit_code_is_the_commands(eventd: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     given: list[Configuration] = []
-    daemon = types.ModuleType("eventd.daemon")
+    daemon = types.ModuleType("eventd.service")
 
     def run(configuration: Configuration) -> int:
         given.append(configuration)
         return 3
 
     daemon.main = run  # type: ignore[attr-defined]  # a stand-in
-    monkeypatch.setitem(sys.modules, "eventd.daemon", daemon)
+    monkeypatch.setitem(sys.modules, "eventd.service", daemon)
 
     assert eventd("run", "-o", "eventd.node=x").exit_code == 3
     assert given[0].eventd.node == "x"

@@ -32,6 +32,7 @@ class Parts:
                 drop=lambda chosen: self._note(chosen, 3),
                 replay=self._replay,
                 handlers=lambda: [{"name": "handler:a"}],
+                forget=self._forget,
             ),
         )
 
@@ -45,6 +46,13 @@ class Parts:
         self.asked.append(order)
         return iter([b"{}\n"])
 
+    def _forget(self, name: str) -> None:
+        if name == "nobody":
+            raise KeyError(name)
+        if name == "busy":
+            raise ValueError("busy has 2 members")
+        self.asked.append(name)
+
     def ask(self, method: str, path: str, body: Any = None, *, admin: bool = True, **query: str) -> Response | Streamed:
         request = Request(
             method=method, path=path, target=path, query={key: [value] for key, value in query.items()},
@@ -52,6 +60,22 @@ class Parts:
         )  # fmt: skip
         with World(admin=admin) as world:
             return self.routes.answer(request, world.door)
+
+
+@on_hub
+def test_a_durable_subscription_is_forgotten_by_its_name() -> None:
+    parts = Parts()
+    response = parts.ask("POST", "/api/v1/handlers/forget", {"name": "work"})
+
+    assert json.loads(response.body) == {"forgotten": "work"}
+    assert parts.asked == ["work"]
+
+
+@on_hub
+@pytest.mark.parametrize(("name", "error"), [("nobody", NotFound), ("busy", MalformedInput)])
+def test_what_cannot_be_forgotten_is_told(name: str, error: type[Exception]) -> None:
+    with pytest.raises(error, match=name):
+        Parts().ask("POST", "/api/v1/handlers/forget", {"name": name})
 
 
 @on_hub

@@ -92,7 +92,7 @@ def test_a_message_that_is_none_ends_the_connection_behind_the_acks() -> None:
         world.holding = True
         _, peer = websocket(world)
         peer.publish(1)
-        peer.tell({"op": "subscribe"})
+        peer.tell({"op": "shout"})
         peer.publish(2)
         assert peer.message()["op"] == "error"
         wait(lambda: world.held == 1)

@@ -317,4 +317,5 @@ class World:
             plugins=lambda: [{"name": "jsonl"}],
             follow=lambda types, start, forever: self.lines(types, start, forever),
             page=lambda: b"<!doctype html>",
+            script=lambda: b"export class Client {}",
         ))

@@ -1,0 +1,62 @@
+"""Runs the daemon as a process: logging, signals, and its end."""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import signal
+
+from eventd import green
+from eventd.config.options import Configuration
+from eventd.daemon import Daemon
+from eventd.observe.logging import LogWriter
+from eventd.plugin.registry import Registry
+from eventd.process import allow_open_files
+
+__all__ = ["main"]
+
+log = logging.getLogger("eventd.daemon")
+
+#: Seconds behind ``stop_timeout`` after which a process that something holds up is ended.
+GRACE = 10.0
+
+
+def main(configuration: Configuration) -> int:
+    """Run the daemon until a signal ends it; the exit code for the shell.
+
+    :raises ConfigurationError: when an address or a certificate cannot be had.
+    :raises EventdError: when it cannot start for another reason.
+    """
+    writer = LogWriter(configuration.eventd.log_level, configuration.eventd.log_format)
+    writer.start()
+    try:
+        allow_open_files()
+        green.install()
+        return green.run(lambda: _serve(configuration))
+    finally:
+        writer.stop()
+
+
+def _hung_up() -> None:
+    """Others take SIGHUP for "read your configuration again"; left alone, it would end the daemon unasked."""
+    log.warning("SIGHUP changes nothing: the configuration is read at the start only")
+
+
+def _serve(configuration: Configuration) -> int:
+    registry = Registry.load(configuration)
+    for _, error in registry.failed:
+        log.error("a plugin cannot be used: %s", error)
+    daemon = Daemon(configuration, registry)
+    # A signal that comes while parts still start is heeded when all of them can be stopped.
+    asked = green.Signal()
+    signals = green.Signals({signal.SIGTERM: asked.set, signal.SIGINT: asked.set, signal.SIGHUP: _hung_up})
+    try:
+        daemon.start()
+        asked.wait()
+    finally:
+        # Not even a plugin that holds the event loop keeps the process: what was acknowledged is in the journal.
+        faulthandler.dump_traceback_later(configuration.eventd.stop_timeout + GRACE, exit=True)
+        daemon.stop()
+        faulthandler.cancel_dump_traceback_later()
+        signals.close()
+    return 0

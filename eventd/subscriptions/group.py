@@ -1,0 +1,295 @@
+"""A durable subscription: what it hands out, and to whom.
+
+    journal ──► cut ──┐
+                      ├──► a member that has room ──► settle ──► the place moves
+    again, when due ──┘              └── goes ──► again
+
+It is what a handler is for plugins: the same cursor, books and dead letters, with clients
+in the place of code. Its green thread hands out; what members say is taken as it comes.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from eventd.dispatch.commits import Timers
+from eventd.dispatch.feed import Feed, Parked
+from eventd.dispatch.intake import Intake
+from eventd.dispatch.progress import ConsumerStatus
+from eventd.dispatch.retry import Policy
+from eventd.errors import JournalUnavailable
+from eventd.formats import json_events
+from eventd.formats.blocks import decode
+from eventd.green import Group as Greens
+from eventd.green import Signal
+from eventd.journal import ConsumerRecord, DeadLetter, Journal
+from eventd.subscriptions.found import Picked, find
+from eventd.subscriptions.member import Member
+from eventd.subscriptions.settling import Settling
+from eventd.subscriptions.shape import Shape
+
+__all__ = ["Group"]
+
+log = logging.getLogger(__name__)
+
+#: What ``retry`` means where no settings say otherwise: those of handlers.
+POLICY = Policy(5, 1.0, 60.0)
+#: Seconds after which one that sleeps writes its place, and one that could not read tries again.
+LOOK_UP, TRY_AGAIN = 5.0, 1.0
+
+#: Events that are handed out and not settled, all members' together: as many numbers are kept and written.
+MOST_OPEN = 100_000
+#: Bytes of events in one message; the last one may be larger.
+MOST_BYTES = 256 * 1024
+
+#: The reasons of dead letters.
+REJECTED, GIVEN_UP = "rejected by the subscriber", "the subscriber asked for another attempt too often"
+
+#: An event that is not done: its offset, what its member said of it, and when to try again.
+Verdict = tuple[int, str, float | None]
+
+
+class Group:
+    """Hands events to members until it is stopped.
+
+    :param shape: what is wanted; its format is of no matter. :param record: where it is.
+    """
+
+    def __init__(
+        self, name: str, shape: Shape, journal: Journal, feed: Feed, timers: Timers, greens: Greens,
+        record: ConsumerRecord,
+    ) -> None:  # fmt: skip
+        self.name = name
+        #: All of its members, and in the order of their turns those that know of it.
+        self.admitted: set[Member] = set()
+        self.members: deque[Member] = deque()
+        self._journal = journal
+        self._feed = feed
+        self._greens = greens
+        self._bed = Parked(record.offset)
+        self._news = Signal()
+        self._stop = Signal()
+        #: The journal knows it and what it is subscribed to.
+        self.known = Signal()
+        #: Its green thread has ended, and its place is written.
+        self.ended = Signal()
+        self._verdicts: list[Verdict] = []
+        self._retries = 0
+        self._settling = Settling(name, journal, timers, record, lambda: self._bed.position, self.look)
+        self.adopt(shape)
+        self._start(record)
+
+    def adopt(self, shape: Shape) -> None:
+        """Want this from now on."""
+        self._feed.unsubscribe(self._bed)
+        self.shape = shape
+        self._feed.subscribe(shape.types, self._bed)
+        self._intake = Intake(self.name, self._journal, shape.wants, {})
+        self._intake.start(self._bed.position, self._settling.above)
+
+    def remember(self) -> None:
+        """Have the journal know what is wanted, and the place; returns when it does."""
+        self.known.clear()
+        self._settling.remember(self.shape.terms)
+        self.known.set()
+
+    def run(self) -> None:
+        """Hand out until told to stop."""
+        while not self._stop.is_set():
+            try:
+                self._step()
+            except JournalUnavailable as error:
+                log.warning("%s: it waits: %s", self.name, error)
+                self._stop.wait(TRY_AGAIN)
+        self._settling.close()
+        self.ended.set()
+
+    def stop(self) -> None:
+        """Have it end; what members hold is handed out again by the next daemon."""
+        self._feed.unsubscribe(self._bed)
+        self._stop.set()
+        self.look()
+
+    def status(self) -> ConsumerStatus:
+        """How it is now."""
+        if not self.members:
+            state = "no members"
+        elif self._settling.unsettled.open:
+            state = "running"
+        else:
+            state = "idle"
+        return self._settling.status(state, self._retries)
+
+    @property
+    def record(self) -> ConsumerRecord:
+        """Where it is."""
+        return self._settling.record
+
+    # What members say.
+
+    def enter(self, member: Member) -> None:
+        """Hand events to it from now on."""
+        self.members.append(member)
+        self.look()
+
+    def leave(self, member: Member) -> None:
+        """It takes no more; what it holds goes to others."""
+        self.admitted.discard(member)
+        if member in self.members:
+            self.members.remove(member)
+        self._again(member.held)
+        member.held = set()
+
+    def settle(self, offsets: Sequence[int], outcome: str, after: float | None) -> None:
+        """A member says what became of events that it held."""
+        if outcome == "done":
+            self._settling.settle(offsets)
+        else:
+            self._verdicts += [(offset, outcome, after) for offset in offsets]
+        self.look()
+
+    def look(self) -> None:
+        """Something may be possible that was not."""
+        self._news.set()
+        self._bed.call()
+
+    # The green thread.
+
+    def _step(self) -> None:
+        self._news.clear()
+        if self._settling.broken:
+            self._go_back()
+        if self._verdicts:
+            self._judge()
+        if not self._have():
+            self._sleep()
+            return
+        member = self._next_member()
+        if member is None:
+            self._news.wait(LOOK_UP)
+        else:
+            self._serve(member)
+
+    def _have(self) -> bool:
+        """Whether there is something to hand out."""
+        due = self._settling.unsettled.next_due
+        if due is not None and due <= time.monotonic():
+            return True
+        intake = self._intake
+        if not intake.count and self._journal.end > intake.position:
+            intake.read()
+        if not intake.count:
+            self._bed.pass_to(intake.position)
+        return bool(intake.count)
+
+    def _sleep(self) -> None:
+        """Sleep until something is wanted or due."""
+        if self._stop.is_set() or self._news.is_set():
+            return
+        self._settling.move()
+        due = self._settling.unsettled.next_due
+        self._bed.park(self._feed, LOOK_UP if due is None else min(LOOK_UP, max(0.0, due - time.monotonic())))
+        self._intake.skip_to(self._bed.position)
+
+    def _next_member(self) -> Member | None:
+        """One that has room, each in its turn."""
+        if len(self._settling.unsettled.open) >= MOST_OPEN:
+            return None
+        for _ in range(len(self.members)):
+            member = self.members[0]
+            self.members.rotate(-1)
+            if member.room:
+                return member
+            if member.clogged and not member.draining:
+                member.draining = True
+                self._greens.spawn("drain", self._await_drain, member)
+        return None
+
+    def _await_drain(self, member: Member) -> None:
+        member.outlet.stream.drain()
+        member.draining = False
+        self.look()
+
+    def _serve(self, member: Member) -> None:
+        due = self._settling.unsettled.ready(time.monotonic(), member.room)
+        found = self._once_more(due) if due else self._cut(member.room)
+        offsets = [block.first + index for block, indices in found for index in indices]
+        if not offsets:
+            return
+        if member.closed:
+            # It went while the disk was asked.
+            self._again(offsets)
+            return
+        events = [event for block, indices in found for event in member.shape.write(block, indices)]
+        member.send(offsets, events, self._bed.position)
+
+    def _cut(self, most: int) -> list[Picked]:
+        """The next events of the journal."""
+        portion = self._intake.cut(most, MOST_BYTES)
+        if portion is None:
+            self._bed.pass_to(self._intake.position)
+            return []
+        found = [(block, self.shape.sift(block, indices)) for block, indices in portion.blocks]
+        found = [(block, indices) for block, indices in found if indices]
+        # Open before the place moves past them.
+        for block, indices in found:
+            self._settling.unsettled.hand_out([block.first + index for index in indices])
+        self._bed.position = portion.end
+        return found
+
+    def _once_more(self, offsets: list[int]) -> list[Picked]:
+        """Events that were handed out before, read again."""
+        try:
+            found = find(self._journal, offsets, MOST_BYTES)
+        except JournalUnavailable:
+            self._again(offsets, time.monotonic() + TRY_AGAIN)
+            raise
+        for offset in found.gone:
+            log.error("%s: event %d is not in the journal any more", self.name, offset)
+        self._settling.unsettled.close(found.gone)
+        self._again(found.left)
+        return found.events
+
+    def _again(self, offsets: Sequence[int] | set[int], due: float = 0.0) -> None:
+        self._settling.unsettled.again(offsets, due)
+        self.look()
+
+    # What was not done.
+
+    def _judge(self) -> None:
+        letters: list[DeadLetter] = []
+        try:
+            while self._verdicts:
+                letters += self._verdict(*self._verdicts[0])
+                del self._verdicts[0]
+        finally:
+            if letters:
+                self._settling.bury(letters)
+
+    def _verdict(self, offset: int, outcome: str, after: float | None) -> list[DeadLetter]:
+        """Hand an event out again, or give it up: its dead letter."""
+        attempts = self._settling.unsettled.failed(offset)
+        if outcome == "retry" and not POLICY.exhausted(attempts):
+            self._retries += 1
+            self._again([offset], time.monotonic() + (POLICY.backoff(attempts) if after is None else after))
+            return []
+        now, reason = time.time_ns(), GIVEN_UP if outcome == "retry" else REJECTED
+        log.error("%s: event %d is put aside: %s", self.name, offset, reason)
+        return [
+            DeadLetter(self.name, offset, json_events.write(decode(block)[index]), attempts, now, now, reason)
+            for block, [index] in self._once_more([offset])
+        ]
+
+    def _go_back(self) -> None:
+        """Begin anew from what is durable; what members hold is handed out a second time."""
+        for member in self.members:
+            member.held = set()
+        self._verdicts = []
+        self._start(self._settling.go_back())
+
+    def _start(self, record: ConsumerRecord) -> None:
+        self._bed.position = record.offset
+        self._intake.start(record.offset, record.above)
