@@ -74,20 +74,24 @@ class Handling:
         self.ordering = ordering
         self._key = key
         self._outcome = Outcome()
+        self._over: list[Waiting] = []
         self._held: set[Hashable] = set()
         #: Calls that were made again.
         self.retries = 0
 
     def handle(self, portion: Portion) -> Outcome:
         """Handle the events of a portion; each is settled, given up or waits when this returns."""
-        self._outcome, self._held = Outcome(), set()
+        self._breathe()
+        self._outcome, self._over, self._held = Outcome(), [], set()
         if portion.waiting:
             self.retries += 1
         elif self._key is not None and self.ordering.count:
             portion = self._in_order(portion, self._key)
         if portion.count:
             self._together(portion)
-        self._breathe()
+        # Not before: while others have their turn, what is in no book yet still waits.
+        for waiting in self._over:
+            self.ordering.done(waiting)
         return self._outcome
 
     def _in_order(self, portion: Portion, key: Key) -> Portion:
@@ -212,7 +216,7 @@ class Handling:
             self._outcome.settled += 1
             self._outcome.lost -= letter is not None
         if waiting is not None:
-            self.ordering.done(waiting)
+            self._over.append(waiting)
 
     def _bury(self, portion: Portion, index: int, waiting: Waiting, error: BaseException) -> None:
         before = waiting.letter
@@ -224,4 +228,4 @@ class Handling:
         self._outcome.dead.append(letter_of(self._consumer, waiting, event, error))
         self._outcome.lost += before is None
         if waiting.out:
-            self.ordering.done(waiting)
+            self._over.append(waiting)

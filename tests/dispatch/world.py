@@ -130,8 +130,11 @@ class World:
         return next(status for status in self.dispatcher.status() if status.name == name)
 
     def done(self, name: str) -> ConsumerStatus:
-        """Wait until a consumer has nothing left to do."""
+        """Wait until a consumer has nothing left to do, and the journal has what it did."""
+        consumer = next(consumer for consumer in self.dispatcher.consumers if consumer.name == name)
         wait(lambda: self.status(name).pending == 0, f"{name} to catch up")
+        # Not ``unsaved``: that a cursor only moved is written later.
+        wait(lambda: not consumer._commits._line, f"{name}'s outcomes to be durable")
         self.balanced(name)
         return self.status(name)
 
