@@ -89,12 +89,12 @@ def write(event: Event) -> bytes:
 
 
 def _read(raw: bytes, schemas: Schemas, fill: Fill | None) -> tuple[bytes, str]:
-    type = _read_plain(raw, schemas)
+    type = _read_plain(raw, schemas, timed=fill is not None)
     return _read_carefully(raw, schemas, fill) if type is None else (raw, type)
 
 
-def _read_plain(raw: bytes, schemas: Schemas) -> str | None:
-    """The type of an event that is certainly valid; none where a closer look is needed."""
+def _read_plain(raw: bytes, schemas: Schemas, *, timed: bool = False) -> str | None:
+    """The type of an event that is certainly valid; none where a closer look is needed, or where it should be timed."""
     try:
         event = _decode_plain(raw)
         data = bytes(event.data)
@@ -109,6 +109,7 @@ def _read_plain(raw: bytes, schemas: Schemas) -> str | None:
         and _is_shallow(data)
         and (data or event.type not in schemas)
         and plain.accepts(event)
+        and (event.time != "" or not timed)
     )
     return event.type if certain else None
 

@@ -25,8 +25,10 @@ OFFSET = "eventdoffset"
 _NAME = OFFSET.encode()
 #: The key and the head of an unsigned integer of 64 bits, in msgpack.
 _KEY = bytes([0xA0 + len(_NAME)]) + _NAME + b"\xcf"
-#: The heads of maps of up to 15 and of up to 65,535 members.
-_FIX_MAP, _FIX_MAP_END, _MAP_16 = 0x80, 0x8F, 0xDE
+#: How JSON escapes any of its letters, but for the last digit.
+_ESCAPES = (b"\\u006", b"\\u007")
+#: The heads of maps: the last one with its length in itself, and of up to 65,535 members.
+_FIX_MAP_END, _MAP_16 = 0x8F, 0xDE
 
 
 def placed(block: Block, indices: Sequence[int] | None = None, *, json: bool) -> list[bytes]:
@@ -35,15 +37,23 @@ def placed(block: Block, indices: Sequence[int] | None = None, *, json: bool) ->
     Events without a place (those of a block whose offsets are negative) are written without one.
     """
     own = Encoding.JSON if json else Encoding.MSGPACK
-    # A sender may have used the attribute's name: then it is replaced, not given twice.
-    if block.encoding is not own or block.first < 0 or _NAME in block.body:
+    if block.encoding is not own or _is_used(block):
         return _rewritten(block, indices, json=json)
     raws = pieces(block)
     if indices is None:
         indices = range(block.count)
-    put = _put_json if json else _put_msgpack
     first = block.first
+    if first < 0:
+        return [bytes(raws[index]) for index in indices]
+    put = _put_json if json else _put_msgpack
     return [put(bytes(raws[index]), first + index) for index in indices]
+
+
+def _is_used(block: Block) -> bool:
+    """Whether a sender may have used the attribute's name: then it is replaced, not given twice."""
+    if _NAME in block.body:
+        return True
+    return block.encoding is Encoding.JSON and any(escape in block.body for escape in _ESCAPES)
 
 
 def _put_json(event: bytes, offset: int) -> bytes:
@@ -51,16 +61,17 @@ def _put_json(event: bytes, offset: int) -> bytes:
 
 
 def _put_msgpack(event: bytes, offset: int) -> bytes:
-    head, rest = event[0], event[1:]
+    head = event[0]
     if head < _FIX_MAP_END:
-        start = bytes((head + 1,))
-    elif head == _FIX_MAP_END:
-        start = b"\xde\x00\x10"
+        start, rest = bytes((head + 1,)), event[1:]
     else:
-        size = 3 if head == _MAP_16 else 5
-        start = event[:1] + (int.from_bytes(event[1:size], "big") + 1).to_bytes(size - 1, "big")
-        rest = event[size:]
+        size = 1 if head == _FIX_MAP_END else 3 if head == _MAP_16 else 5
+        start, rest = _map_head(16 if size == 1 else int.from_bytes(event[1:size], "big") + 1), event[size:]
     return b"%b%b%b%b" % (start, rest, _KEY, offset.to_bytes(8, "big"))
+
+
+def _map_head(members: int) -> bytes:
+    return b"\xde" + members.to_bytes(2, "big") if members < 1 << 16 else b"\xdf" + members.to_bytes(4, "big")
 
 
 def _rewritten(block: Block, indices: Sequence[int] | None, *, json: bool) -> list[bytes]:

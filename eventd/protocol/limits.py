@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-__all__ = ["Limits"]
+__all__ = ["UNLIMITED", "Limits"]
 
 #: Stands for no limit: more than any machine has, and small enough for C libraries.
 UNLIMITED = 1 << 60

@@ -147,3 +147,10 @@ def test_what_msgpack_cannot_say_is_not_written(data: Any):
     with pytest.raises(InvalidEvent) as caught:
         msgpack_events.write(Event("a", data))
     assert caught.value.attribute == "data"
+
+
+def test_a_time_is_filled_in_where_all_else_is_there():
+    event = {"specversion": "1.0", "id": "1", "source": "/s", "type": "a"}
+    draft = msgpack_events.read_event(msgspec.msgpack.encode(event), {}, fill=msgpack_events.Fill("/me"))
+
+    assert msgspec.msgpack.decode(draft.body)["time"].endswith("Z")

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame, Opcode
+from websockets.protocol import Protocol, Side, State
 
 from eventd.protocol import framing
-from eventd.protocol.framing import give_back, server_frame, take
+from eventd.protocol.framing import LEAST_COMPRESSED, give_back, message_frame, server_frame, take
 
 HELLO = Frame(Opcode.TEXT, b"hello").serialize(mask=True)
 
@@ -54,3 +58,35 @@ def test_the_number_of_spare_parsers_is_bounded() -> None:
 @pytest.mark.parametrize("size", [0, 125, 126, 65535, 65536])
 def test_a_servers_frame_is_that_of_the_library(size: int) -> None:
     assert server_frame(0x82, bytes(size)) == Frame(Opcode.BINARY, bytes(size)).serialize(mask=False)
+
+
+def heard(deflate: int, *frames: bytes) -> list[Frame]:
+    """What a client hears that has agreed on such a window, and inflates each message on its own."""
+    client = Protocol(Side.CLIENT, state=State.OPEN, max_size=None)
+    if deflate:
+        client.extensions = [PerMessageDeflate(True, True, deflate, deflate)]
+    client.receive_data(b"".join(frames))
+    assert client.parser_exc is None
+    return [event for event in client.events_received() if isinstance(event, Frame)]
+
+
+@given(
+    st.lists(st.binary() | st.integers(0, 2000).map(bytes) | st.binary(min_size=1).map(lambda data: data * 700)),
+    st.booleans(),
+    st.sampled_from([0, 9, 10, 11, 12, 13, 14, 15]),
+)
+def test_a_client_hears_each_message_as_it_was(messages: list[bytes], text: bool, deflate: int) -> None:
+    found = heard(deflate, *[message_frame(message, text, deflate) for message in messages])
+
+    opcode = Opcode.TEXT if text else Opcode.BINARY
+    assert [(frame.opcode, frame.data, frame.fin) for frame in found] == [(opcode, data, True) for data in messages]
+
+
+def test_only_what_gains_from_it_is_compressed() -> None:
+    small, large = b"x" * (LEAST_COMPRESSED - 1), b"x" * LEAST_COMPRESSED
+
+    assert message_frame(small, True, 12) == message_frame(small, True, 0) == server_frame(framing.TEXT, small)
+    assert message_frame(large, False, 0) == server_frame(framing.BINARY, large)
+    assert message_frame(large, True, 12)[0] == framing.TEXT | framing.COMPRESSED
+    assert message_frame(large, False, 12)[0] == framing.BINARY | framing.COMPRESSED
+    assert len(message_frame(large, True, 12)) < LEAST_COMPRESSED / 10

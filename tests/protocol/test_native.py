@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from eventd.errors import ClientError, InvalidEvent, JournalUnavailable, MalformedInput, TooLarge, UnsupportedFormat
 from eventd.event import Block, Draft
 from eventd.formats import blocks
+from eventd.protocol.asks import Credit, Declined, Presence, Settle, Subscribe, Unsubscribe
 from eventd.protocol.limits import Limits
 from eventd.protocol.native import CODECS, JSON, MSGPACK, Codec, Nacked
 from eventd.protocol.ops import OPS
@@ -183,6 +184,59 @@ def test_nesting_without_end_is_refused(codec: Codec, depth: int) -> None:
     for data in (deep, whole):
         with pytest.raises(ClientError):
             codec.read(Message(codec.text, data), {}, LIMITS)
+
+
+def test_what_is_asked_beside_publishing_is_read(codec: Codec) -> None:
+    ask = read(codec, {"op": "subscribe", "id": "7", "types": ["a.>"], "from": 5, "credit": 10})
+    assert isinstance(ask, Subscribe)
+    assert (ask.types, ask.start, ask.credit, heard(codec, bytes(ask.id))) == (["a.>"], 5, 10, "7")
+    assert isinstance(read(codec, {"op": "unsubscribe", "id": "7", "sid": 1}), Unsubscribe)
+    assert isinstance(read(codec, {"op": "presence", "id": "7", "types": ["a"]}), Presence)
+    assert read(codec, {"op": "credit", "sid": 1, "n": 5}) == Credit(1, 5)
+    assert read(codec, {"op": "settle", "sid": 1, "offsets": [1, [3, 5]]}) == Settle(1, [1, (3, 5)])
+
+
+@given(st.text(max_size=60) | st.integers(-(2**63), 2**64 - 1) | st.none(), st.sampled_from([JSON, MSGPACK]))
+def test_any_id_of_a_request_comes_back_however_it_ends(id: str | int | None, codec: Codec) -> None:
+    ask = read(codec, {"op": "subscribe", "id": id, "types": ["a"]})
+    assert heard(codec, codec.subscribed(bytes(ask.id), 1, "e", 0, 0, recovered=True))["id"] == id
+    with pytest.raises(Declined) as caught:
+        read(codec, {"op": "subscribe", "id": id, "types": []})
+    assert heard(codec, codec.error(caught.value.id, "c", "m"))["id"] == id
+
+
+@pytest.mark.parametrize("op", ["subscribe", "unsubscribe", "presence"])
+def test_a_request_with_wrong_fields_is_declined_and_the_connection_goes_on(codec: Codec, op: str) -> None:
+    with pytest.raises(Declined) as caught:
+        read(codec, {"op": op, "id": "7"})
+    assert heard(codec, caught.value.id) == "7"
+    assert caught.value.reason == "invalid_subscription"
+    with pytest.raises(Declined) as caught:
+        read(codec, {"op": op})
+    assert caught.value.id == b""
+
+
+@pytest.mark.parametrize("op", ["credit", "settle"])
+def test_what_has_no_answer_ends_the_connection_where_its_fields_are_wrong(codec: Codec, op: str) -> None:
+    with pytest.raises(MalformedInput):
+        read(codec, {"op": op, "id": "7"})
+
+
+@pytest.mark.parametrize("id", [[1], {}, 1.5, True, "x" * 300])
+@pytest.mark.parametrize("op", ["subscribe", "unsubscribe", "presence"])
+def test_a_request_whose_id_is_none_ends_the_connection(codec: Codec, op: str, id: object) -> None:
+    with pytest.raises(MalformedInput):
+        read(codec, {"op": op, "id": id, "types": ["a"], "sid": 1})
+
+
+def test_a_request_is_as_long_as_a_message_of_its_own_may_be_and_no_longer(codec: Codec) -> None:
+    with pytest.raises(TooLarge):
+        read(codec, {"op": "subscribe", "id": "7", "types": ["a"], "epoch": "x" * 300_000})
+
+
+def test_events_are_nothing_to_a_request_and_fields_of_a_request_nothing_to_a_publish(codec: Codec) -> None:
+    assert read(codec, {"op": "presence", "types": ["a"], "events": [EVENT]}).types == ["a"]
+    assert read(codec, {"op": "publish", "events": [EVENT], "types": 5, "sid": "x", "from": []}).draft.count == 1
 
 
 @given(st.binary(max_size=100), st.sampled_from([JSON, MSGPACK]))
