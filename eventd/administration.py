@@ -6,32 +6,38 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 
 from eventd.dispatch.consumer import Consumer
-from eventd.dispatch.deadletters import REPLAY, DeadLetters, full_name
+from eventd.dispatch.deadletters import REPLAY, DeadLetters, Retrier, full_name
 from eventd.dispatch.dispatcher import Dispatcher
 from eventd.dispatch.replay import Replays
 from eventd.journal import Journal, Letters
 from eventd.listen.admin import Administration, Chosen, Order
+from eventd.subscriptions.groups import Groups
 
 __all__ = ["administration"]
 
+#: Kinds of what gives events up.
+KINDS = ("handler", "event_type", "subscription")
 #: Dead letters that are dropped between two commits.
 DROPPED_AT_ONCE = 1000
 
 
 def administration(
-    journal: Journal, dispatcher: Dispatcher, handlers: Callable[[], object], forget: Callable[[str], object]
+    journal: Journal, dispatcher: Dispatcher, groups: Groups, handlers: Callable[[], object]
 ) -> Administration:
     """All that the daemon can be told to do.
 
-    :param handlers: tells of the handlers and event types. :param forget: drops a durable subscription.
+    :param groups: the durable subscriptions. :param handlers: tells of them, of the handlers and the event types.
     """
 
     def consumers() -> Mapping[str, Consumer]:
         return {consumer.name: consumer for consumer in dispatcher.consumers}
 
-    letters = DeadLetters(journal, lambda name: consumers().get(name))
+    def retriers() -> Mapping[str, Retrier]:
+        return {**consumers(), **{group.name: group for group in groups}}
+
+    letters = DeadLetters(journal, lambda name: retriers().get(name))
     replays = Replays(journal, lambda: {name: consumer.siding for name, consumer in consumers().items()})
-    chosen = partial(_letters, consumers)
+    chosen = partial(_letters, retriers)
     return Administration(
         dead_letters=lambda which, after, limit: letters.list(chosen(which, after, limit)),
         dead_letter=letters.show,
@@ -39,7 +45,7 @@ def administration(
         drop=lambda which: letters.drop(chosen(which, limit=DROPPED_AT_ONCE)),
         replay=partial(_replay, replays),
         handlers=handlers,
-        forget=forget,
+        forget=groups.forget,
     )
 
 
@@ -51,7 +57,7 @@ def _letters(consumers: Callable[[], Mapping[str, object]], which: Chosen, after
         names = [name, f"{REPLAY}{name}"]
         if ":" not in name:
             # One that does not run, and whose kind is not known.
-            names = [f"{replay}{kind}:{name}" for replay in ("", REPLAY) for kind in ("handler", "event_type")]
+            names = [f"{replay}{kind}:{name}" for replay in ("", REPLAY) for kind in KINDS]
     return Letters(
         ids=which.ids, consumer=names, type=which.type, after=after, since=which.since, before=which.before, limit=limit
     )

@@ -199,7 +199,7 @@ class Daemon:
         ))
         add_admin_routes(
             routes,
-            administration(self.journal, self.dispatcher, self.report.handlers, self.subscriptions.groups.forget),
+            administration(self.journal, self.dispatcher, self.subscriptions.groups, self.report.handlers),
         )
         routes.add("POST", PRUNE, prune_route(self._prune), admin=True)
         for path, receive in self.dispatcher.webhooks.routes().items():

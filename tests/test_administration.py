@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+from eventd import green
 from eventd.administration import administration
 from eventd.event import Batch
 from eventd.listen.admin import Administration, Chosen, Order
 from eventd.plugin.contract import Handler
+from eventd.subscriptions.groups import Groups
 from tests.dispatch.support import numbered
 from tests.dispatch.world import FAST, World, on_hub, wait
 
@@ -24,7 +26,8 @@ class Failing(Handler):
 
 
 def made(world: World) -> Administration:
-    return administration(world.journal, world.dispatcher, lambda: ["told"], lambda name: None)
+    groups = Groups(world.journal, world.dispatcher.feed, green.hub(), 0)
+    return administration(world.journal, world.dispatcher, groups, lambda: ["told"])
 
 
 def last(lines: Any) -> dict[str, Any]:

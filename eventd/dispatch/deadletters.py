@@ -142,7 +142,7 @@ class _Round:
 
 def full_name(name: str, known: Collection[str]) -> str:
     """The consumer that is meant by a name with or without its kind; the name itself where none is known."""
-    for kind in ("", "handler:", "event_type:"):
+    for kind in ("", "handler:", "event_type:", "subscription:"):
         if f"{kind}{name}" in known:
             return f"{kind}{name}"
     return name

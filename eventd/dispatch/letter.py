@@ -7,7 +7,7 @@ import traceback
 from eventd.dispatch.ordering import Waiting
 from eventd.journal import DeadLetter
 
-__all__ = ["letter_of"]
+__all__ = ["letter_of", "once_more"]
 
 #: Characters of a traceback that a dead letter keeps: the end says what was raised where.
 MOST_TRACEBACK = 16384
@@ -28,9 +28,14 @@ def letter_of(consumer: str, waiting: Waiting, event: bytes, error: BaseExceptio
         traceback=told[-MOST_TRACEBACK:],
     )
     if before is not None:
-        letter.id, letter.consumer, letter.first_time = before.id, before.consumer, before.first_time
-        letter.attempts += before.attempts
+        once_more(letter, before)
     return letter
+
+
+def once_more(letter: DeadLetter, before: DeadLetter) -> None:
+    """Make ``letter`` what ``before`` becomes: its event was tried again, and given up again."""
+    letter.id, letter.consumer, letter.first_time = before.id, before.consumer, before.first_time
+    letter.attempts += before.attempts
 
 
 def _words(error: BaseException) -> str:

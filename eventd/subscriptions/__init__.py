@@ -9,6 +9,7 @@
     group       a durable subscription: its place, and its members in turn
     found       events that were handed out before, read again
     settling    how far it is, and making that durable
+    verdicts    what members say of events that are not simply done
     unsettled   what the members of a group hold
     member      one member of a group
     places      where a subscription begins, and whether something is missing there

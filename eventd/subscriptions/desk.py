@@ -16,6 +16,7 @@ from eventd.green import Group as Greens
 from eventd.green import Hub, Signal
 from eventd.journal import Journal
 from eventd.protocol.asks import Subscribe
+from eventd.protocol.limits import UNLIMITED
 from eventd.routing import valid_pattern
 from eventd.subscriptions.groups import Groups
 from eventd.subscriptions.lines import Line, Lines
@@ -48,13 +49,13 @@ class Opened(NamedTuple):
 class Subscriptions:
     """All subscriptions of the daemon.
 
-    :param window: bytes that may wait to be sent to one connection. :param most_durable: how many durable
+    :param window: bytes that may wait to be sent to one connection, 0 for no limit. :param most_durable: how many durable
         ones there may be, 0 for no limit.
     """
 
     def __init__(self, node: str, journal: Journal, feed: Feed, hub: Hub, window: int, most_durable: int) -> None:
         self._journal = journal
-        self._window = window
+        self._window = window or UNLIMITED
         self._sids = itertools.count(1)
         self._lines = Lines(journal, feed, hub, lambda: next(self._sids))
         self._greens = Greens("subscribers")

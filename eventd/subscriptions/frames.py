@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from time import perf_counter
 
 from eventd.event import Block
+from eventd.green import sleep
 from eventd.journal import Journal
 from eventd.subscriptions.shape import Frame, Shape
 
-__all__ = ["Cutter", "FrameCache"]
+__all__ = ["Cutter", "FrameCache", "Pace"]
 
 #: Bytes of events above which a message ends with the block that it is in: large enough to be written
 #: cheaply, small beside a window.
 MOST_BYTES = 128 * 1024
 #: Bytes of blocks that are looked through for one message.
 LOOKED_THROUGH = 1 << 20
-#: Bytes of messages that are kept for others who come to the same place.
-KEPT_BYTES = 16 << 20
+#: Bytes of messages that are kept for others who come to the same place; framed, each is there once more.
+KEPT_BYTES = 8 << 20
+#: Seconds of one pass of the hub that all who catch up may take together.
+SECONDS_A_PASS = 0.005
 #: What a kept message costs beside its bytes.
 ENTRY = 400
 
@@ -52,13 +56,37 @@ class FrameCache:
             self.size -= len(gone.data) + ENTRY
 
 
+class Pace:
+    """Keeps those who catch up, however many, from taking the hub from everybody else.
+
+    :param passes: how many passes the hub has made.
+    """
+
+    def __init__(self, passes: Callable[[], int]) -> None:
+        self._passes = passes
+        self._now = -1
+        self._spent = 0.0
+
+    def wait(self) -> None:
+        """Wait for a pass that has time left."""
+        while self._passes() == self._now and self._spent >= SECONDS_A_PASS:
+            sleep(0)
+
+    def took(self, seconds: float) -> None:
+        """Count what one of them took in this pass."""
+        if self._passes() != self._now:
+            self._now, self._spent = self._passes(), 0.0
+        self._spent += seconds
+
+
 class Cutter:
     """Cuts messages of one shape, wherever in the journal."""
 
-    def __init__(self, shape: Shape, journal: Journal, cache: FrameCache) -> None:
+    def __init__(self, shape: Shape, journal: Journal, cache: FrameCache, pace: Pace) -> None:
         self.shape = shape
         self._journal = journal
         self._cache = cache
+        self._pace = pace
 
     def recent(self, position: int) -> Frame | None:
         """The message at ``position``, from memory and without waiting; ``None`` where it is only on the disk."""
@@ -76,13 +104,15 @@ class Cutter:
         known = self._cache.get(self.shape, position)
         if known is not None and (most is None or known.count <= most):
             return known
+        self._pace.wait()
         end = self._journal.end
         blocks = self._journal.read(position, LOOKED_THROUGH)
         if not blocks:
             return self.shape.frame([], end, end, missing=end > position)
-        if most is not None:
-            return self._cut(blocks, position, most)
-        return self._keep(position, self._cut(blocks, position))
+        began = perf_counter()
+        frame = self._cut(blocks, position, most)
+        self._pace.took(perf_counter() - began)
+        return frame if most is not None else self._keep(position, frame)
 
     def _keep(self, position: int, frame: Frame) -> Frame:
         if frame.count:
@@ -93,6 +123,7 @@ class Cutter:
         start = at = max(position, blocks[0].first) if blocks else position
         events: list[bytes] = []
         size = 0
+        # What has to be taken apart to see what is wanted of it counts like what is written.
         for block in blocks:
             if block.first > at:
                 # Something is missing here: the next message begins behind it, and says so.
@@ -104,6 +135,7 @@ class Cutter:
                 chosen = chosen[: most - len(events)]
             if chosen:
                 events += self.shape.write(block, chosen)
+            if chosen or not self.shape.plain(block):
                 size += len(block.body)
             at = block.first + chosen[-1] + 1 if cut and chosen else (at if cut else block.end)
             if cut or size >= MOST_BYTES:

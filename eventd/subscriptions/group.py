@@ -19,10 +19,8 @@ from eventd.dispatch.commits import Timers
 from eventd.dispatch.feed import Feed, Parked
 from eventd.dispatch.intake import Intake
 from eventd.dispatch.progress import ConsumerStatus
-from eventd.dispatch.retry import Policy
+from eventd.dispatch.retried import Retried, Told
 from eventd.errors import JournalUnavailable
-from eventd.formats import json_events
-from eventd.formats.blocks import decode
 from eventd.green import Group as Greens
 from eventd.green import Signal
 from eventd.journal import ConsumerRecord, DeadLetter, Journal
@@ -30,13 +28,12 @@ from eventd.subscriptions.found import Picked, find
 from eventd.subscriptions.member import Member
 from eventd.subscriptions.settling import Settling
 from eventd.subscriptions.shape import Shape
+from eventd.subscriptions.verdicts import Verdicts
 
 __all__ = ["Group"]
 
 log = logging.getLogger(__name__)
 
-#: What ``retry`` means where no settings say otherwise: those of handlers.
-POLICY = Policy(5, 1.0, 60.0)
 #: Seconds after which one that sleeps writes its place, and one that could not read tries again.
 LOOK_UP, TRY_AGAIN = 5.0, 1.0
 
@@ -44,12 +41,6 @@ LOOK_UP, TRY_AGAIN = 5.0, 1.0
 MOST_OPEN = 100_000
 #: Bytes of events in one message; the last one may be larger.
 MOST_BYTES = 256 * 1024
-
-#: The reasons of dead letters.
-REJECTED, GIVEN_UP = "rejected by the subscriber", "the subscriber asked for another attempt too often"
-
-#: An event that is not done: its offset, what its member said of it, and when to try again.
-Verdict = tuple[int, str, float | None]
 
 
 class Group:
@@ -76,9 +67,9 @@ class Group:
         self.known = Signal()
         #: Its green thread has ended, and its place is written.
         self.ended = Signal()
-        self._verdicts: list[Verdict] = []
-        self._retries = 0
-        self._settling = Settling(name, journal, timers, record, lambda: self._bed.position, self.look)
+        retried = Retried(None, {})
+        self._settling = Settling(name, journal, timers, record, lambda: self._bed.position, retried.landed, self.look)
+        self._verdicts = Verdicts(self._settling, retried, self._again, self._once_more)
         self.adopt(shape)
         self._start(record)
 
@@ -104,7 +95,12 @@ class Group:
             except JournalUnavailable as error:
                 log.warning("%s: it waits: %s", self.name, error)
                 self._stop.wait(TRY_AGAIN)
+            except Exception:
+                log.exception("%s: it goes on from its last place", self.name)
+                self._go_back()
+                self._stop.wait(TRY_AGAIN)
         self._settling.close()
+        self._verdicts.give_up()
         self.ended.set()
 
     def stop(self) -> None:
@@ -121,12 +117,16 @@ class Group:
             state = "running"
         else:
             state = "idle"
-        return self._settling.status(state, self._retries)
+        return self._settling.status(state, self._verdicts.retries)
 
     @property
     def record(self) -> ConsumerRecord:
         """Where it is."""
         return self._settling.record
+
+    def retry(self, letters: Sequence[DeadLetter], told: Told) -> None:
+        """Hand out the events of dead letters again, and tell what became of each once that is durable."""
+        self._again(self._verdicts.retry(letters, told))
 
     # What members say.
 
@@ -145,10 +145,7 @@ class Group:
 
     def settle(self, offsets: Sequence[int], outcome: str, after: float | None) -> None:
         """A member says what became of events that it held."""
-        if outcome == "done":
-            self._settling.settle(offsets)
-        else:
-            self._verdicts += [(offset, outcome, after) for offset in offsets]
+        self._verdicts.put(offsets, outcome, after)
         self.look()
 
     def look(self) -> None:
@@ -163,7 +160,7 @@ class Group:
         if self._settling.broken:
             self._go_back()
         if self._verdicts:
-            self._judge()
+            self._verdicts.judge()
         if not self._have():
             self._sleep()
             return
@@ -242,8 +239,9 @@ class Group:
 
     def _once_more(self, offsets: list[int]) -> list[Picked]:
         """Events that were handed out before, read again."""
+        letters, rest = self._verdicts.part(offsets)
         try:
-            found = find(self._journal, offsets, MOST_BYTES)
+            found = find(self._journal, rest, MOST_BYTES)
         except JournalUnavailable:
             self._again(offsets, time.monotonic() + TRY_AGAIN)
             raise
@@ -251,43 +249,17 @@ class Group:
             log.error("%s: event %d is not in the journal any more", self.name, offset)
         self._settling.unsettled.close(found.gone)
         self._again(found.left)
-        return found.events
+        return letters + found.events
 
     def _again(self, offsets: Sequence[int] | set[int], due: float = 0.0) -> None:
         self._settling.unsettled.again(offsets, due)
         self.look()
 
-    # What was not done.
-
-    def _judge(self) -> None:
-        letters: list[DeadLetter] = []
-        try:
-            while self._verdicts:
-                letters += self._verdict(*self._verdicts[0])
-                del self._verdicts[0]
-        finally:
-            if letters:
-                self._settling.bury(letters)
-
-    def _verdict(self, offset: int, outcome: str, after: float | None) -> list[DeadLetter]:
-        """Hand an event out again, or give it up: its dead letter."""
-        attempts = self._settling.unsettled.failed(offset)
-        if outcome == "retry" and not POLICY.exhausted(attempts):
-            self._retries += 1
-            self._again([offset], time.monotonic() + (POLICY.backoff(attempts) if after is None else after))
-            return []
-        now, reason = time.time_ns(), GIVEN_UP if outcome == "retry" else REJECTED
-        log.error("%s: event %d is put aside: %s", self.name, offset, reason)
-        return [
-            DeadLetter(self.name, offset, json_events.write(decode(block)[index]), attempts, now, now, reason)
-            for block, [index] in self._once_more([offset])
-        ]
-
     def _go_back(self) -> None:
         """Begin anew from what is durable; what members hold is handed out a second time."""
         for member in self.members:
             member.held = set()
-        self._verdicts = []
+        self._verdicts.forget()
         self._start(self._settling.go_back())
 
     def _start(self, record: ConsumerRecord) -> None:

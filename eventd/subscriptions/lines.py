@@ -8,11 +8,12 @@ from typing import Any
 
 from eventd.dispatch.feed import Feed
 from eventd.event import Block
+from eventd.green import Hub
 from eventd.journal import Journal
 from eventd.protocol.native import Codec
 from eventd.routing import Router
-from eventd.subscriptions.frames import Cutter, FrameCache
-from eventd.subscriptions.live import Live, Timers
+from eventd.subscriptions.frames import Cutter, FrameCache, Pace
+from eventd.subscriptions.live import Live
 from eventd.subscriptions.presence import asks_for_presence
 from eventd.subscriptions.shape import Shape
 from eventd.subscriptions.subscriber import Subscriber
@@ -38,12 +39,13 @@ class Lines:
     :param sids: numbers for shapes, none twice.
     """
 
-    def __init__(self, journal: Journal, feed: Feed, timers: Timers, sids: Callable[[], int]) -> None:
+    def __init__(self, journal: Journal, feed: Feed, timers: Hub, sids: Callable[[], int]) -> None:
         self._journal = journal
         self._feed = feed
         self._timers = timers
         self._sids = sids
         self._cache = FrameCache()
+        self._pace = Pace(lambda: timers.passes)
         self._lines: dict[tuple[str, bytes, int], Line] = {}
         self._router: Router[Line] = Router()
 
@@ -90,7 +92,7 @@ class Lines:
 
     def _open(self, key: tuple[str, bytes, int], shape: Shape) -> Line:
         shape.sid = self._sids()
-        cutter = Cutter(shape, self._journal, self._cache)
+        cutter = Cutter(shape, self._journal, self._cache, self._pace)
         line = Line(key, shape, cutter, Live(cutter, self._journal, self._feed, self._timers))
         self._lines[key] = line
         self._feed.subscribe(shape.types, line.live)

@@ -20,8 +20,9 @@ from eventd.subscriptions.shape import Frame
 
 __all__ = ["Live", "Member", "Timers"]
 
-#: Bytes of messages that are handed out in one go; the rest follows when others had their turn.
-BYTES_A_PASS = 1 << 20
+#: Bytes of messages that are handed out in one go; the rest follows when others had their turn. As one message
+#: has: what lies in front of a socket is then the bytes that all share, and not a joined copy for each.
+BYTES_A_PASS = 128 * 1024
 #: Offsets that pass without anything wanted, after which the members are told how far the journal is.
 TOLD_AFTER = 1000
 
@@ -92,10 +93,12 @@ class Live:
             frame = self._cutter.recent(position)
             if frame is None or frame.missing:
                 # Not in memory any more, or lost: each reads on by itself, and tells its client.
+                self._position = self._journal.end
                 self._send_away(position)
-                position = self._journal.end
+                position = self._position
                 break
-            position = frame.end
+            # Before it is handed out: who falls back to where the frame begins must not find the edge there.
+            self._position = position = frame.end
             if frame.count:
                 left -= len(frame.data)
                 self._hand_out(frame)

@@ -13,12 +13,15 @@ from eventd.event import Block, Encoding
 from eventd.formats import json_events
 from eventd.formats.payloads import Fill
 from eventd.formats.times import rfc3339
+from eventd.green import sleep
 from eventd.subscriptions.outlet import Outlet
 from eventd.subscriptions.shape import Shape
 
 __all__ = ["JOINED", "LEFT", "Presence", "Present", "asks_for_presence", "overlap"]
 
 JOINED, LEFT = "eventd.presence.joined", "eventd.presence.left"
+#: Subscriptions that are looked at before others have their turn.
+LOOKED_AT = 100
 #: The tokens with which a pattern asks for them: others, ``>`` among them, do not get them.
 _TOKENS = ["eventd", "presence"]
 
@@ -60,13 +63,14 @@ class Presence:
         return None if present is None else self._event(LEFT, present)
 
     def among(self, types: Iterable[str]) -> list[Present]:
-        """Those who are subscribed to types that one of these patterns could match."""
-        asked = list(types)
-        return [
-            present
-            for present in self._present.values()
-            if any(overlap(one, other) for one in asked for other in present.types)
-        ]
+        """Those who are subscribed to types that one of these patterns could match; the hub goes on meanwhile."""
+        asked, found = list(types), []
+        for looked, present in enumerate(list(self._present.values()), 1):
+            if any(overlap(one, other) for one in asked for other in present.types):
+                found.append(present)
+            if looked % LOOKED_AT == 0:
+                sleep(0)
+        return found
 
     def _event(self, type: str, present: Present) -> Block:
         event = {"type": type, "data": msgspec.to_builtins(present)}

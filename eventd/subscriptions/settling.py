@@ -25,17 +25,18 @@ class Settling:
     """The books of one durable subscription.
 
     :param name: of its record in the journal. :param front: the offset before which all is handed out or not wanted.
-    :param lost: called when the journal has gone another way than this.
+    :param landed: told each unit that is durable. :param lost: called when the journal has gone another way than this.
     """
 
     def __init__(
         self, name: str, journal: Journal, timers: Timers, record: ConsumerRecord, front: Callable[[], int],
-        lost: Callable[[], None],
+        landed: Callable[[Unit], None], lost: Callable[[], None],
     ) -> None:  # fmt: skip
         self.name = name
         self._journal = journal
         self._timers = timers
         self._front = front
+        self._landed = landed
         self._lost = lost
         self._gathering = False
         self._begin(record)
@@ -59,7 +60,13 @@ class Settling:
     def bury(self, letters: list[DeadLetter]) -> None:
         """These are given up; waits when the journal is slow."""
         self.unsettled.close([letter.offset for letter in letters])
-        self._commit(letters)
+        # One that was given up before stands in the books already.
+        self._commit(lost=sum([not letter.id for letter in letters]), dead=letters)
+
+    def raise_up(self, numbers: list[int]) -> None:
+        """Dead letters that are settled after all, by their ids; waits when the journal is slow."""
+        self._settled += len(numbers)
+        self._commit(lost=-len(numbers), raised=numbers)
 
     def remember(self, terms: bytes) -> None:
         """Keep what it is subscribed to."""
@@ -115,16 +122,18 @@ class Settling:
         if not self._commits.broken:
             self._commit()
 
-    def _commit(self, dead: list[DeadLetter] | None = None, state: dict[str, bytes | None] | None = None) -> None:
+    def _commit(
+        self,
+        lost: int = 0,
+        dead: list[DeadLetter] | None = None,
+        raised: list[int] | None = None,
+        state: dict[str, bytes | None] | None = None,
+    ) -> None:
         settled, self._settled = self._settled, 0
-        letters = dead or []
-        self._commits.settle(self._place(), settled, len(letters), dead=letters, state=state)
+        self._commits.settle(self._place(), settled, lost, dead=dead, raised=raised, state=state)
 
     def _place(self) -> tuple[int, Ranges]:
         front = self._front()
         if self.above and self.above[-1][1] <= front:
             self.above = ()
         return place(front, self.unsettled.open, self.above)
-
-    def _landed(self, unit: Unit) -> None:
-        """A unit is durable: nobody waits for it here."""

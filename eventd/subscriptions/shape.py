@@ -60,6 +60,11 @@ class Shape:
         """What is wanted, the same bytes for the same wish."""
         return msgspec.json.encode((self.types, self.filters), order="deterministic")
 
+    def plain(self, block: Block) -> bool:
+        """Whether it is known without looking at its events which of them are wanted."""
+        verdicts = set(map(self.wants, block.types))
+        return verdicts == {False} or (verdicts == {True} and self._fits is None)
+
     def pick(self, block: Block, begin: int = 0) -> Sequence[int]:
         """The indices of the events that are wanted, from ``begin`` on."""
         verdicts = set(map(self.wants, block.types))

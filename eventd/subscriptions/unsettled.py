@@ -6,6 +6,7 @@ Plain data: nothing is called and no clock is looked at.
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
 __all__ = ["Unsettled", "held_of"]
@@ -16,17 +17,17 @@ Ranges = Sequence[int | tuple[int, int]]
 
 def held_of(held: set[int], ranges: Ranges) -> list[int]:
     """The offsets of ``held`` that the ranges name, rising; what they name beside that is somebody else's."""
-    found: set[int] = set()
-    for each in ranges:
-        if isinstance(each, int):
-            if each in held:
-                found.add(each)
-            continue
-        first, last = each
-        if last - first < len(held):
-            found.update(held.intersection(range(first, last + 1)))
-        else:
-            found.update(offset for offset in held if first <= offset <= last)
+    found = {each for each in ranges if isinstance(each, int) and each in held}
+    pairs = sorted([each for each in ranges if not isinstance(each, int)])
+    if not pairs:
+        return sorted(found)
+    # Each offset is looked at once, however wide the pairs are and however much they overlap.
+    there, behind = sorted(held), 0
+    for first, last in pairs:
+        begin = bisect_left(there, max(first, behind))
+        end = bisect_right(there, last, begin)
+        found.update(there[begin:end])
+        behind = max(behind, last + 1)
     return sorted(found)
 
 

@@ -126,3 +126,99 @@ def test_a_call_wakes_without_an_event() -> None:
         assert sleeper.woken == []
 
     on_feed(body)
+
+
+class Noted:
+    """Notes where it is woken; it never sleeps, so that each wake is one."""
+
+    def __init__(self) -> None:
+        self.woken: list[int] = []
+
+    def wake(self, offset: int) -> None:
+        self.woken.append(offset)
+
+
+def test_who_has_unsubscribed_is_woken_no_more_and_the_others_are() -> None:
+    def body(tail: Tail, feed: Feed, group: green.Group) -> None:
+        gone, stays = Noted(), Noted()
+        for bed in (gone, stays):
+            feed.subscribe(("a", "b.*", "a"), bed)
+        tail.add("a")
+        wait(lambda: feed.offset == 1)
+        feed.unsubscribe(gone)
+        for type in ("a", "b.c"):
+            tail.add(type)
+        tail.add("x")
+        tail.blocks[-1].types = ()
+        wait(lambda: feed.offset == 4)
+
+        assert (gone.woken, stays.woken) == ([0], [0, 1, 2, 3])
+
+    on_feed(body)
+
+
+def test_who_unsubscribes_twice_or_was_never_there_harms_nobody() -> None:
+    def body(tail: Tail, feed: Feed, group: green.Group) -> None:
+        never, twice, stays = Noted(), Noted(), Noted()
+        feed.subscribe(("a",), twice)
+        feed.subscribe(("a",), stays)
+        feed.unsubscribe(never)
+        feed.unsubscribe(twice)
+        feed.unsubscribe(twice)
+        tail.add("a")
+        wait(lambda: feed.offset == 1)
+
+        assert (never.woken, twice.woken, stays.woken) == ([], [], [0])
+
+    on_feed(body)
+
+
+def test_who_has_unsubscribed_can_come_back_for_something_else() -> None:
+    def body(tail: Tail, feed: Feed, group: green.Group) -> None:
+        bed = Noted()
+        feed.subscribe(("a",), bed)
+        feed.unsubscribe(bed)
+        feed.subscribe(("b",), bed)
+        for type in ("a", "b"):
+            tail.add(type)
+        wait(lambda: feed.offset == 2)
+
+        assert bed.woken == [1]
+
+    on_feed(body)
+
+
+def test_who_unsubscribes_while_it_is_woken_keeps_nobody_else_asleep() -> None:
+    def body(tail: Tail, feed: Feed, group: green.Group) -> None:
+        class Leaving(Noted):
+            def wake(self, offset: int) -> None:
+                super().wake(offset)
+                feed.unsubscribe(self)
+
+        leaving, stays = Leaving(), Noted()
+        for bed in (leaving, stays):
+            feed.subscribe((">",), bed)
+        tail.add("a")
+        tail.blocks[-1].types = ()
+        tail.add("a")
+        wait(lambda: feed.offset == 2)
+        feed.subscribe((">",), leaving)
+        tail.add("a")
+        wait(lambda: feed.offset == 3)
+
+        assert (leaving.woken, stays.woken) == ([0, 2], [0, 1, 2])
+
+    on_feed(body)
+
+
+def test_nothing_is_kept_of_those_who_came_and_went() -> None:
+    def body(tail: Tail, feed: Feed, group: green.Group) -> None:
+        for number in range(50):
+            bed = Noted()
+            feed.subscribe((f"a.{number}.>", "b"), bed)
+            feed.unsubscribe(bed)
+
+        assert not feed._patterns
+        assert not feed._router._root.children
+
+    on_feed(body)

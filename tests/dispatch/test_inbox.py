@@ -97,3 +97,28 @@ def test_what_handlers_emit_is_sifted() -> None:
     assert cut(box, 9) == [2]
     drafts = [numbered("a", [1])]
     assert Post(frozenset(), {}).sift(drafts) is drafts
+
+
+def test_who_reads_along_is_told_each_block_once_and_before_the_inboxes() -> None:
+    post = Post(frozenset({"a", "b"}), {})
+    told: list[tuple[Block, int]] = []
+    box = post.subscribe((">", "a"), lambda: None)
+    assert box is not None
+    post.along = lambda block: told.append((block, box.came))
+    post.deliver([numbered("a", [0, 1]), forward_draft("b", [{"n": 2}])])
+
+    assert [(block.types, block.count, came) for block, came in told] == [(("a",), 2, 0), (("b",), 1, 2)]
+    assert told[1][0].first == told[0][0].end < 0
+    portion = box.cut(9)
+    assert portion is not None
+    assert [block for block, _ in portion.blocks] == [block for block, _ in told]
+
+
+def test_who_reads_along_is_told_what_nobody_else_wants_and_nothing_that_is_durable() -> None:
+    post = Post(frozenset({"a"}), {})
+    told: list[Block] = []
+    post.along = told.append
+    kept = post.sift([numbered("b", [1]), numbered("a", [2])])
+
+    assert [draft.types for draft in kept] == [("b",)]
+    assert [block.types for block in told] == [("a",)]

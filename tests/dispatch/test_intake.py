@@ -64,3 +64,15 @@ def test_a_batch_fills_until_there_are_enough_or_it_is_to_end() -> None:
     assert reading.count == 3
     reading.fill(5, time.monotonic() + 60.0, lambda: False)
     assert reading.count == 3
+
+
+def test_what_is_read_is_cut_by_its_bytes_too() -> None:
+    block = block_of(0, numbered("a", range(6)))
+    reading = intake(Tail(6, block))
+    reading.start(0, ())
+    reading.read()
+    sizes = [3 * (len(block.body) // 6 + 1), 1, 1 << 20]
+    portions = [reading.cut(10, size) for size in sizes]
+
+    assert [portion and (portion.count, portion.end) for portion in portions] == [(3, 3), (1, 4), (2, 6)]
+    assert (reading.count, reading.cut(10, 1)) == (0, None)

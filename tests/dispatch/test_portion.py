@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventd.dispatch.portion import Backlog, Portion
+from eventd.dispatch.portion import ANY_SIZE, Backlog, Portion
 from eventd.event import Block, Event
 from tests.dispatch.support import block_of, draft, forward_block, numbered
 
@@ -18,8 +18,8 @@ def only_a(type: str) -> bool:
     return type == "a"
 
 
-def cut(backlog: Backlog, most: int) -> Portion:
-    portion = backlog.cut(most)
+def cut(backlog: Backlog, most: int, size: int = ANY_SIZE) -> Portion:
+    portion = backlog.cut(most, size)
     assert portion is not None
     return portion
 
@@ -123,6 +123,65 @@ def test_an_event_is_never_handed_out_twice_by_event() -> None:
     assert portion.event(1).data == {"n": 1}
 
 
+def test_a_portion_ends_where_it_has_enough_bytes() -> None:
+    backlog = Backlog(everything, {})
+    block = forward_block(0, "a", [{"n": n} for n in range(10)])
+    mean = len(block.body) // 10 + 1
+    backlog.add(block, 0)
+
+    assert [cut(backlog, 100, size).count for size in (3 * mean, 3 * mean - 1, mean + 1)] == [3, 2, 1]
+    assert (cut(backlog, 2, 100 * mean).count, backlog.count) == (2, 2)
+
+
+def test_at_least_one_event_is_given_however_large_it_is() -> None:
+    backlog = Backlog(everything, {})
+    backlog.add(forward_block(0, "a", [{"x": "y" * 1000}] * 2), 0)
+
+    assert [(portion.count, portion.end) for portion in (cut(backlog, 9, 1), cut(backlog, 9, 0))] == [(1, 1), (1, 2)]
+    assert backlog.cut(9, 1) is None
+
+
+def test_bytes_are_counted_over_all_blocks_of_a_portion() -> None:
+    backlog = Backlog(everything, {})
+    blocks = [forward_block(2 * n, "a", [{"n": n}, {"n": n}]) for n in range(3)]
+    for block in blocks:
+        backlog.add(block, 0)
+    mean = len(blocks[0].body) // 2 + 1
+
+    assert [cut(backlog, 100, 3 * mean + 1).end for _ in range(2)] == [3, 6]
+
+
+def test_a_large_event_behind_small_ones_waits_for_the_next_portion() -> None:
+    backlog = Backlog(everything, {})
+    for first, text in enumerate(["", "", "y" * 1000, ""]):
+        backlog.add(forward_block(first, "a", [{"x": text}]), 0)
+
+    assert [cut(backlog, 100, 500).end for _ in range(3)] == [2, 3, 4]
+
+
+def test_what_nobody_wants_costs_no_bytes_and_is_passed() -> None:
+    backlog = Backlog(only_a, {})
+    backlog.add(forward_block(0, "a", [{"x": "y" * 100}]), 0)
+    backlog.add(forward_block(1, "b", [{"x": "y" * 5000}]), 0)
+    backlog.add(forward_block(2, "a", [{}]), 0)
+
+    assert [(portion.count, portion.end) for portion in (cut(backlog, 9, 100), cut(backlog, 9, 100))] == [
+        (1, 2),
+        (1, 3),
+    ]
+
+
+def test_a_portion_says_which_events_of_which_blocks_it_has() -> None:
+    backlog = Backlog(only_a, {})
+    whole = block_of(0, draft(Event("a", 0), Event("a", 1)))
+    mixed = block_of(2, draft(Event("b", 2), Event("a", 3), Event("b", 4), Event("a", 5)))
+    for block in (whole, mixed):
+        backlog.add(block, 1)
+
+    assert [(block, list(chosen)) for block, chosen in cut(backlog, 2).blocks] == [(whole, [1]), (mixed, [1])]
+    assert [(block, list(chosen)) for block, chosen in cut(backlog, 2).blocks] == [(mixed, [3])]
+
+
 def test_clear_forgets() -> None:
     backlog = Backlog(everything, {})
     backlog.add(forward_block(0, "a", [{}]), 0)
@@ -133,12 +192,17 @@ def test_clear_forgets() -> None:
     assert backlog.count == 0
 
 
+def bytes_of(portion: Portion) -> float:
+    """By the mean of each block: what one of its events is in bytes is not known."""
+    return sum([len(chosen) * len(block.body) / block.count for block, chosen in portion.blocks])
+
+
 BLOCKS = st.lists(st.lists(st.sampled_from(["a", "b"]), min_size=1, max_size=6), min_size=1, max_size=8)
 
 
-@given(BLOCKS, st.integers(1, 9), st.data())
+@given(BLOCKS, st.integers(1, 9), st.just(ANY_SIZE) | st.integers(0, 1000), st.data())
 def test_every_wanted_event_is_handed_out_once_in_order(
-    layout: list[list[str]], most: int, data: st.DataObject
+    layout: list[list[str]], most: int, size: int, data: st.DataObject
 ) -> None:
     blocks: list[Block] = []
     for types in layout:
@@ -150,9 +214,13 @@ def test_every_wanted_event_is_handed_out_once_in_order(
         backlog.add(block, start)
 
     seen, position = [], start
-    while (portion := backlog.cut(most)) is not None:
+    while (portion := backlog.cut(most, size)) is not None:
         events = portion.load()
         assert len(events) == portion.count <= most
+        assert portion.count <= 1 or bytes_of(portion) <= size
+        assert [block.first + index for block, chosen in portion.blocks for index in chosen] == [
+            event.offset for event in events
+        ]
         assert portion.end > position
         assert [portion.block(index).first for index in range(portion.count)] == [event.offset for event in events]
         assert all(position <= event.offset < portion.end for event in events)

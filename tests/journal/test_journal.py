@@ -100,6 +100,36 @@ def test_the_tail_and_the_disk_give_the_same(tmp_path: Path, memory: int) -> Non
     on_hub(main)
 
 
+def test_what_is_recent_is_read_from_memory_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def main() -> None:
+        # Of ten blocks, memory has room for the newest three.
+        with opened(tmp_path, memory=1000) as journal:
+            for number in range(10):
+                commit(journal, Unit(drafts=[draft(3, body=b"%d" % number)]))
+            monkeypatch.setattr(journal._reader, "scan", lambda *_: pytest.fail("the disk was read"))
+            assert [journal.recent(offset) for offset in (0, 20)] == [None, None]
+            for offset in range(21, 30):
+                found = journal.recent(offset)
+                assert found == journal.read(offset)
+                assert found is not None
+                assert [block.first for block in found] == list(range(offset // 3 * 3, 30, 3))
+            assert [block.first for block in journal.recent(22, 1) or []] == [21]
+            assert journal.recent(30) == journal.recent(10**6) == []
+
+    on_hub(main)
+
+
+def test_nothing_is_recent_in_a_journal_without_events_or_without_memory(tmp_path: Path) -> None:
+    def main() -> None:
+        with opened(tmp_path, memory=0) as journal:
+            assert journal.recent(0) == []
+            commit(journal, Unit(drafts=[draft(3)]))
+            assert (journal.recent(0), journal.recent(3)) == (None, [])
+            assert [block.first for block in journal.read(0)] == [0]
+
+    on_hub(main)
+
+
 def test_waiting_ends_when_the_event_is_there(tmp_path: Path) -> None:
     def main() -> None:
         group = green.Group("test")

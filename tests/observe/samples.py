@@ -11,6 +11,7 @@ from eventd.observe.status import (
     ListenerStatus,
     Source,
     Status,
+    SubscriptionStatus,
     VolatileStatus,
 )
 
@@ -33,4 +34,5 @@ STATUS = Status(
     sources=[Source("source:clock", 5, 0, "running")],
     plugins_failed=[FailedPlugin("handler:broken", "it has no handle")],
     hub=HubStatus(0.001, {"consumer handler:jsonl": 2}),
+    subscriptions=SubscriptionStatus({"live": 4, "durable": 2}, {"lagging": 9}),
 )
