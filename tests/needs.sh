@@ -16,6 +16,7 @@ nats-server nats-server
 redis-server redis-server
 node nodejs
 npm npm
+chromium chromium
 END
 )
 

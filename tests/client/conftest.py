@@ -1,0 +1,23 @@
+"""A server to talk to, and its certificate."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+
+import pytest
+
+from tests.client.world import World, make_certificate
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    """A server that is running."""
+    with World() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def contexts(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+    """TLS for a server called localhost, and for its clients."""
+    return make_certificate(tmp_path_factory.mktemp("certificate"))
