@@ -1,4 +1,4 @@
-"""``eventd handlers``: the handlers and event types at work."""
+"""``eventd handlers``: handlers, event types and durable subscriptions at work."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ _MOST_TYPES = 3
 
 @click.group("handlers")
 def command() -> None:
-    """Tell how the handlers do.
+    """Tell how handlers and durable subscriptions do.
 
     \b
-    Example:
+    Examples:
       eventd handlers list
+      eventd handlers forget subscription:workers
     """
 
 
@@ -30,7 +31,7 @@ def command() -> None:
 @configured
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def list_(settings: Settings, as_json: bool) -> None:
-    """List the handlers and event types that the daemon runs: what each gets, where it is, and its books.
+    """List handlers, event types and durable subscriptions: what each gets, where it is, how far it lags, its books.
 
     \b
     Examples:
@@ -49,6 +50,22 @@ def list_(settings: Settings, as_json: bool) -> None:
 
     table = [[_types(row["types"]) if column == "types" else row[column] for column in _COLUMNS] for row in rows]
     print_table(console(), "Handlers", _COLUMNS, table)
+
+
+@command.command("forget")
+@configured
+@click.argument("name")
+def forget(settings: Settings, name: str) -> None:
+    """Forget a durable subscription that has no members: its place is gone, and what it had not settled.
+
+    Until then the journal keeps what it has not settled, for as long as retention_size allows.
+
+    \b
+    Example:
+      eventd handlers forget subscription:workers
+    """
+    DaemonConnection(settings.load().eventd.run_dir).tell("/api/v1/handlers/forget", {"name": name})
+    click.echo(f"{name} is forgotten")
 
 
 def _types(patterns: list[str]) -> str:

@@ -33,3 +33,18 @@ def test_none(daemon: Any, eventd: Callable[..., Result]) -> None:
     daemon.answer("/api/v1/handlers", [])
 
     assert eventd("handlers list").output == "No handler runs.\n"
+
+
+def test_a_durable_subscription_is_forgotten(daemon: Any, eventd: Callable[..., Result]) -> None:
+    daemon.answer("/api/v1/handlers/forget", {"forgotten": "subscription:work"})
+
+    assert eventd("handlers forget", "subscription:work").output == "subscription:work is forgotten\n"
+    assert json.loads(daemon.calls[0].body) == {"name": "subscription:work"}
+
+
+def test_one_that_cannot_be_forgotten_is_told(daemon: Any, eventd: Callable[..., Result]) -> None:
+    daemon.answer("/api/v1/handlers/forget", {"errors": [{"message": "work has 2 members"}]}, status=400)
+
+    result = eventd("handlers forget", "work")
+
+    assert (result.exit_code, result.output) == (1, "eventd: the daemon refused: work has 2 members\n")

@@ -1,71 +1,139 @@
-"""eventd tail."""
+"""eventd tail, against a daemon that runs."""
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 import subprocess
-import sys
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import click
-from click.testing import Result
+import pytest
 
-from eventd.cli.tail import pretty
+from eventd.cli.tail import State, pretty
+from tests.support.daemon import DaemonProcess
 
-Eventd = Callable[..., Result]
-ONE = b'{"specversion":"1.0","id":"1","source":"/s","type":"a.b","eventdoffset":5,"data":{"n":1.10}}\n'
-
-
-def test_in_a_pipe_lines_go_as_they_came(daemon: Any, eventd: Eventd) -> None:
-    daemon.answers["/api/v1/events"] = (200, [ONE, ONE])
-
-    result = eventd("tail", "a.>", "b", "--from", "earliest", "--no-follow")
-
-    assert (result.exit_code, result.stdout_bytes) == (0, ONE + ONE)
-    assert daemon.calls[0].query == [("types", "a.>"), ("types", "b"), ("from", "earliest"), ("follow", "0")]
+EVENTS = [
+    {"type": "a.b", "subject": "kitchen", "data": {"n": 1}},
+    {"type": "a.c", "subject": "roof", "data": {"n": 2}},
+    {"type": "b", "subject": "kitchen", "data_base64": "AAE="},
+]
 
 
-def test_it_ends_after_so_many(daemon: Any, eventd: Eventd) -> None:
-    daemon.answers["/api/v1/events"] = (200, [ONE * 5])
-
-    result = eventd("tail", "-n", "2")
-
-    assert (result.exit_code, result.stdout_bytes) == (0, ONE * 2)
-
-
-def test_a_daemon_that_ends_it_is_told(daemon: Any, eventd: Eventd) -> None:
-    daemon.answers["/api/v1/events"] = (200, [ONE])
-
-    result = eventd("tail")
-
-    assert result.exit_code == 1
-    assert result.stderr.startswith("eventd: the daemon ended it")
+@pytest.fixture(scope="module")
+def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DaemonProcess]:
+    """A daemon that has the three events."""
+    with DaemonProcess(tmp_path_factory.mktemp("tail")) as daemon:
+        send(daemon, EVENTS)
+        yield daemon
 
 
-def test_a_wrong_place_is_refused_in_the_daemons_words(daemon: Any, eventd: Eventd) -> None:
-    daemon.answer("/api/v1/events", {"errors": [{"message": "from is wrong"}], "hint": "now"}, status=400)
-
-    result = eventd("tail", "--from", "x")
-
-    assert (result.exit_code, result.output) == (1, "eventd: the daemon refused: from is wrong\n  hint: now\n")
+def send(daemon: DaemonProcess, events: list[dict[str, Any]]) -> None:
+    done = daemon.run("send", "--lines", stdin=b"".join(json.dumps(event).encode() + b"\n" for event in events))
+    assert done.returncode == 0, done.stderr
 
 
-def test_a_reader_that_has_enough_is_no_failure(daemon: Any, config_file: Path) -> None:
-    daemon.answers["/api/v1/events"] = (200, [ONE] * 1000)
+def tail(daemon: DaemonProcess, *arguments: str) -> list[dict[str, Any]]:
+    done = daemon.run("tail", "--from", "earliest", "--no-follow", *arguments)
+    assert (done.returncode, done.stderr) == (0, b"")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def test_in_a_pipe_each_event_is_a_line_with_its_offset(live: DaemonProcess) -> None:
+    lines = tail(live)
+
+    assert [line["eventdoffset"] for line in lines] == [0, 1, 2]
+    assert [{name: line[name] for name in event} for line, event in zip(lines, EVENTS, strict=True)] == EVENTS
+
+
+@pytest.mark.parametrize(
+    ("arguments", "offsets"),
+    [
+        (("a.*",), [0, 1]),
+        (("a.b", "b"), [0, 2]),
+        (("--filter", "subject=kitchen"), [0, 2]),
+        (("--filter", "subject!=kitchen"), [1]),
+        (("--filter", "subject^=ki", "--filter", "type$=.b"), [0]),
+        (("nothing",), []),
+        (("--from", "2"), [2]),
+        (("-n", "2"), [0, 1]),
+    ],
+)
+def test_it_prints_what_is_asked_for(live: DaemonProcess, arguments: tuple[str, ...], offsets: list[int]) -> None:
+    assert [line["eventdoffset"] for line in tail(live, *arguments)] == offsets
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("a..b",), 1, b"is no pattern"),
+        (("--from", "yesterday"), 1, b"is not now, earliest, an offset or a time"),
+        (("--filter", "subject"), 2, b"is no filter"),
+    ],
+)
+def test_what_cannot_be_had_is_told(live: DaemonProcess, arguments: tuple[str, ...], code: int, told: bytes) -> None:
+    done = live.run("tail", *arguments)
+
+    assert done.returncode == code
+    assert told in done.stderr
+
+
+def test_it_waits_for_a_daemon_that_comes_back_and_misses_nothing(tmp_path: Path) -> None:
+    daemon = DaemonProcess(tmp_path).start()
+    following = subprocess.Popen(
+        daemon.command("tail", "--from", "earliest"),
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=daemon.environment(),
+    )  # fmt: skip
+    assert following.stdout is not None
+    assert following.stderr is not None
+    try:
+        send(daemon, EVENTS[:1])
+        assert json.loads(following.stdout.readline())["type"] == "a.b"
+        daemon.kill()
+        assert b"disconnected" in following.stderr.readline()
+        with daemon:
+            send(daemon, EVENTS[1:])
+            assert [json.loads(following.stdout.readline())["eventdoffset"] for _ in range(2)] == [1, 2]
+            following.send_signal(signal.SIGINT)
+            assert following.wait(10) == 0
+    finally:
+        following.kill()
+        following.communicate()
+
+
+def test_a_reader_that_has_enough_is_no_failure(live: DaemonProcess) -> None:
     reader, writer = os.pipe()
     os.close(reader)
-
     done = subprocess.run(
-        [sys.executable, "-m", "eventd", "tail", "-c", str(config_file)],
-        stdout=writer,
-        stderr=subprocess.PIPE,
-        check=False,
-    )
+        live.command("tail", "--from", "earliest"), stdout=writer, stderr=subprocess.PIPE, env=live.environment(),
+        check=False, timeout=30,
+    )  # fmt: skip
     os.close(writer)
 
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_without_a_daemon_it_does_not_wait(tmp_path: Path) -> None:
+    done = DaemonProcess(tmp_path).run("tail")
+
+    assert done.returncode == 1
+    assert b"no daemon runs here" in done.stderr
+
+
+def test_only_a_change_is_told_of(capsys: pytest.CaptureFixture[str]) -> None:
+    state = State()
+    state.tell("connected")
+    state.tell("disconnected")
+    state.tell("connected")
+    state.ending = True
+    state.tell("disconnected")
+
+    assert capsys.readouterr().err.split("\n") == [
+        "eventd: disconnected; waiting for the daemon", "eventd: connected", "",
+    ]  # fmt: skip
 
 
 def test_pretty() -> None:
