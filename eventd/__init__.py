@@ -1,6 +1,6 @@
 """eventd: an event daemon for Python teams.
 
-What plugin authors import is here; the parts of the daemon are in the rooms below.
+What authors of plugins and of programs import is here; the parts of the daemon are in the rooms below.
 Names are loaded when they are used, so that ``import eventd`` is cheap.
 """
 
@@ -10,6 +10,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from eventd.app.callback import Callback
+    from eventd.app.manager import EventManager
+    from eventd.app.websocket import WebSocket
     from eventd.config.plugin_config import Duration, Size
     from eventd.event import UNSET, Batch, Event
     from eventd.plugin.contract import (
@@ -31,9 +34,11 @@ __version__ = "0.1.0"
 __all__ = [
     "UNSET",
     "Batch",
+    "Callback",
     "Duration",
     "Emitter",
     "Event",
+    "EventManager",
     "Handler",
     "Logger",
     "Reject",
@@ -45,11 +50,15 @@ __all__ = [
     "State",
     "StateDirectory",
     "Stop",
+    "WebSocket",
     "Webhook",
     "__version__",
 ]
 
 _HOMES = {
+    "eventd.app.callback": ("Callback",),
+    "eventd.app.manager": ("EventManager",),
+    "eventd.app.websocket": ("WebSocket",),
     "eventd.config.plugin_config": ("Duration", "Size"),
     "eventd.event": ("UNSET", "Batch", "Event"),
     "eventd.plugin.contract": (

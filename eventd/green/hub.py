@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import select
 import sys
+import threading
 from collections.abc import Callable
 from time import perf_counter
 from typing import Any
@@ -116,18 +117,32 @@ class Hub(Loop):
 
 
 _hub: Hub | None = None
+#: The loop of each native thread: greenlets belong to the thread that made them, whose number others get after it.
+_own = threading.local()
 
 
 def install() -> Hub:
-    """Make the loop of this native thread; the same one when called again."""
+    """Make the loop of this native thread the one of the process; the same one when called again.
+
+    The loop of another thread gives way where it stands still.
+
+    :raises RuntimeError: while the loop of another thread runs.
+    """
     global _hub
-    if _hub is None:
-        sys.setswitchinterval(SWITCH_INTERVAL)
-        select_hub(Hub)
-        made = get_hub()
-        assert isinstance(made, Hub)
-        _hub = made
+    mine: Hub | None = getattr(_own, "hub", None)
+    if _hub is None or _hub is not mine:
+        if _hub is not None and _hub.running:
+            raise RuntimeError("the hub runs in another thread of this process, and there is one for all")
+        _hub = _own.hub = mine or _made()
     return _hub
+
+
+def _made() -> Hub:
+    sys.setswitchinterval(SWITCH_INTERVAL)
+    select_hub(Hub)
+    made = get_hub()
+    assert isinstance(made, Hub)
+    return made
 
 
 def hub() -> Hub:

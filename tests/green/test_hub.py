@@ -3,6 +3,8 @@ from __future__ import annotations
 import os
 import sys
 import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -14,6 +16,35 @@ from tests.green.support import hold, on_hub, pair, until
 def test_there_is_one_hub():
     assert green.install() is green.install() is green.hub()
     assert sys.getswitchinterval() == pytest.approx(SWITCH_INTERVAL)
+
+
+def in_a_thread(function: Callable[[], object]) -> object:
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(function).result()
+
+
+def test_another_thread_may_have_it_when_it_stands_still():
+    mine = green.install()
+
+    def elsewhere() -> tuple[green.Hub, str]:
+        made = green.install()
+        return made, green.run(green.current_name)
+
+    theirs, name = in_a_thread(elsewhere)
+    assert theirs is green.hub() is not mine
+    assert name == "main"
+
+    assert green.install() is green.hub() is mine
+    assert green.run(green.current_name) == "main"
+
+
+@on_hub
+def test_no_other_thread_may_have_it_while_it_runs():
+    mine = green.hub()
+    with pytest.raises(RuntimeError, match="runs in another thread"):
+        in_a_thread(green.install)
+
+    assert green.hub() is mine
 
 
 @on_hub
