@@ -47,7 +47,7 @@ ROOMS = {
         "errors",
     },
     # What administrators ask for, joined with who does it.
-    "administration": {"listen", "protocol", "dispatch", "journal"},
+    "administration": {"subscriptions", "listen", "protocol", "dispatch", "journal"},
     "daemon": {
         "administration", "report", "doors", "observe", "subscriptions", "client", "filters", "dispatch", "plugin",
         "listen", "ingest", "duplicates", "volatile", "journal", "protocol", "formats", "green", "systemd", "process", "routing", "config", "event",
@@ -55,12 +55,16 @@ ROOMS = {
     },
     # The daemon as a process.
     "service": {"daemon", "observe", "plugin", "green", "process", "config"},
-    "cli": {"config", "plugin", "errors"},
+    # The daemon's delivery without doors, in somebody else's program.
+    "app": {
+        "client", "dispatch", "plugin", "journal", "formats", "green", "config", "routing", "event", "errors",
+    },
+    "cli": {"client", "formats", "config", "plugin", "event", "errors"},
     "__main__": {"cli"},
 }  # fmt: skip
 
 #: What a room may import within a function only: no other command waits until the daemon is loaded.
-WITHIN_FUNCTIONS = {"cli": {"service", "client", "formats", "journal", "routing", "event"}}
+WITHIN_FUNCTIONS = {"cli": {"service", "journal", "routing"}}
 
 #: What only eventd/green/ may import.
 EVENTLET = {"eventlet", "greenlet"}
