@@ -96,13 +96,17 @@ class AsyncClient:
         return AsyncPending(await self._send(events, None))
 
     async def flush(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as Client has it
-        """Wait until nothing that was sent is without an answer.
+        """Wait until nothing that was sent before is without an answer.
 
         :raises TimedOut: when that takes longer than ``timeout`` seconds.
         :raises Closed: when the client is closed.
         """
-        if not await self._wait(lambda: not len(self._session.talk.outbox), _deadline(timeout)):
-            raise self._session.late("answers to all that was sent")
+        deadline = _deadline(timeout)
+        for publication in self._session.talk.outbox:
+            if not await _await(publication, deadline):
+                raise self._session.late("answers to all that was sent")
+            if isinstance(publication.outcome, Closed):
+                raise publication.outcome
 
     async def subscribe(
         self,
@@ -238,6 +242,7 @@ class AsyncPending:
         return self._publication.outcome is not None
 
     def __await__(self) -> Generator[Any, None, Ack]:
+        self._publication.watched = True
         yield from _await(self._publication, None).__await__()
         return self._publication.value()
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from websockets.client import ClientProtocol
 from websockets.datastructures import Headers
@@ -132,11 +132,12 @@ class Link:
         """Read the answer to the opening handshake, and what is behind it; return where that was read to."""
         end = len(data)
         if not self._answered:
-            end = data.find(b"\r\n\r\n") + 4
-            if end < 4 and len(data) <= MOST_HEAD:
+            found = data.find(b"\r\n\r\n")
+            if found < 0 and len(data) <= MOST_HEAD:
                 return 0
+            end = found + 4 if found >= 0 else end
             self._answered = True
-        self._protocol.receive_data(data[:end] if end >= 4 else data)
+        self._protocol.receive_data(data[:end])
         if self._protocol.state is State.OPEN:
             return end + self._open(data[end:], messages)
         if end < len(data):
@@ -238,9 +239,9 @@ def _refusal(response: Response) -> End:
     body = bytes(response.body or b"").decode("utf-8", "replace").strip()
     told = f": {body[:MOST_TOLD]}" if body.isprintable() and body else ""
     reason = f"the server answered {response.status_code} {response.reason_phrase}{told}"
-    return End(reason, response.status_code, _seconds(response.headers.get("Retry-After", "")))
+    return End(reason, response.status_code, _seconds(response.headers.get_all("Retry-After")))
 
 
-def _seconds(text: str) -> float | None:
+def _seconds(values: Sequence[str]) -> float | None:
     """What ``Retry-After`` asks for; none where it names a date."""
-    return float(text) if text.isascii() and text.isdigit() else None
+    return next((float(value) for value in values if value.isascii() and value.isdigit()), None)

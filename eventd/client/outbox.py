@@ -84,6 +84,10 @@ class Outbox:
     def __len__(self) -> int:
         return len(self._fresh) + len(self._returned) + len(self._under_way)
 
+    def __iter__(self) -> Iterator[Publication]:
+        """What is without an answer now, in no order."""
+        return iter([*self._under_way.values(), *(one for _, one in self._returned), *self._fresh])
+
     def has_room(self, packed: Packed, *, connected: bool) -> bool:
         """Whether ``add`` may be called: within the window where there is a connection, and within the buffer.
 
@@ -188,7 +192,7 @@ class Outbox:
 
     def fail(self, failure: Callable[[], ClientFailure]) -> None:
         """Give up everything."""
-        everything = [*self._under_way.values(), *(last for _, last in sorted(self._returned)), *self._fresh]
+        everything = list(self)
         self._under_way.clear()
         self._returned.clear()
         self._fresh.clear()

@@ -19,13 +19,12 @@ class Promise(Generic[T]):
 
     def __init__(self) -> None:
         self.outcome: T | ClientFailure | None = None
-        #: Somebody will hear of the outcome.
+        #: Somebody looks at the outcome: a failure need not be told otherwise.
         self.watched = False
         self._told: list[Callable[[], None]] = []
 
     def when_done(self, call: Callable[[], None]) -> None:
         """Have ``call`` called once, when there is an outcome; at once when there is one."""
-        self.watched = True
         if self.outcome is None:
             self._told.append(call)
         else:

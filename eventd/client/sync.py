@@ -98,14 +98,18 @@ class Client:
         return Pending(self._send(events, None), self._session, self._lock)
 
     def flush(self, timeout: float | None = None) -> None:
-        """Wait until nothing that was sent is without an answer.
+        """Wait until nothing that was sent before is without an answer.
 
         :raises TimedOut: when that takes longer than ``timeout`` seconds.
         :raises Closed: when the client is closed.
         """
-        with self._changed:
-            if not self._wait(lambda: not len(self._session.talk.outbox), _deadline(timeout)):
-                raise self._session.late("answers to all that was sent")
+        deadline = _deadline(timeout)
+        with self._lock:
+            for publication in self._session.talk.outbox:
+                if not _await(publication, self._lock, deadline):
+                    raise self._session.late("answers to all that was sent")
+                if isinstance(publication.outcome, Closed):
+                    raise publication.outcome
 
     def subscribe(
         self,
@@ -236,6 +240,7 @@ class Pending:
         :raises BufferFull: when it was given up for newer ones.
         :raises Closed: when the client was closed before.
         """
+        self._publication.watched = True
         with self._lock:
             if not _await(self._publication, self._lock, _deadline(timeout)):
                 raise self._session.late("answer")

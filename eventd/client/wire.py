@@ -20,6 +20,7 @@ from eventd.client.conversation import ENOUGH_UNSENT
 from eventd.client.ends import CLOSING, End, end_of
 from eventd.client.options import Options
 from eventd.client.session import Session
+from eventd.client.teller import Teller
 
 __all__ = ["Wire"]
 
@@ -41,6 +42,7 @@ class Wire:
         self._address = address
         self._options = options
         self._context = options.tls
+        self._teller: Teller | None = None
         self._stopping = False
         self._woken = False
         self._doorbell, self._bell = socket.socketpair()
@@ -52,6 +54,8 @@ class Wire:
 
     def start(self) -> None:
         """Connect, in the background."""
+        if self._options.on_state is not None:
+            self._teller = Teller(self._options.on_state)
         self._thread.start()
 
     def wake(self) -> None:
@@ -68,9 +72,10 @@ class Wire:
         self._stopping = True
         self._woken = False
         self.wake()
-        if threading.current_thread() is self._thread:
-            return True
+        deadline = time.monotonic() + timeout
         self._thread.join(timeout)
+        if self._teller is not None:
+            self._teller.close(max(0.0, deadline - time.monotonic()))
         return not self._thread.is_alive()
 
     def _run(self) -> None:
@@ -105,7 +110,7 @@ class Wire:
 
     def _lost(self, end: End) -> float:
         with self._lock:
-            return self._session.lost(end, time.monotonic())
+            return self._session.lost(CLOSING if self._stopping else end, time.monotonic())
 
     def _rest(self, until: float) -> None:
         while not self._stopping and (left := until - time.monotonic()) > 0:
@@ -257,12 +262,7 @@ class Wire:
         return ready
 
     def _tell(self) -> None:
-        """Call ``on_state``, without the lock: it may use the client."""
         with self._lock:
             states = self._session.states()
-        call = self._options.on_state
-        for state in states if call is not None else ():
-            try:
-                call(state)  # type: ignore[misc]  # only where there is one
-            except Exception:
-                log.exception("on_state")
+        if self._teller is not None:
+            self._teller.tell(states)

@@ -11,7 +11,7 @@ from eventd.app.loop import EventLoop
 from eventd.app.manager import EventManager
 from tests.support.wait import until
 
-__all__ = ["FAST", "Started", "loop_of", "started"]
+__all__ = ["FAST", "Started", "event", "loop_of", "started"]
 
 #: Settings with which nothing that is tried again holds up a test.
 FAST: dict[str, Any] = {"retry_first": 0.001, "retry_most": 0.002}
@@ -57,3 +57,8 @@ def loop_of(*subjects: Any, **options: Any) -> EventLoop:
     for subject in subjects:
         loop.subscribe(subject)
     return loop
+
+
+def event(number: int, type: str = "a") -> dict[str, Any]:
+    """An event as a client sends it."""
+    return {"specversion": "1.0", "id": str(number), "source": "/test", "type": type}

@@ -8,7 +8,8 @@ import pytest
 from eventd.app.reading import AHEAD, Message, Reading, Trouble
 from eventd.app.resources import Resource
 from eventd.client import Client, Gap, Refused, Subscription
-from tests.client.world import World, event
+from tests.app.support import event
+from tests.client.world import World
 from tests.support.wait import until
 
 

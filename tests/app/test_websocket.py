@@ -10,8 +10,8 @@ import pytest
 
 from eventd import Callback, Event, WebSocket
 from eventd.client import Closed, Nacked, Refused
-from tests.app.support import loop_of, started
-from tests.client.world import World, event
+from tests.app.support import event, loop_of, started
+from tests.client.world import World
 from tests.support.wait import until
 
 

@@ -86,7 +86,7 @@ def test_a_nack_tells_what_is_wrong(world):
 
 def test_what_is_refused_and_not_waited_for_is_told_in_the_log(world, caplog):
     watched, alone = world.publish(1), world.publish(2)
-    watched.when_done(lambda: None)
+    watched.watched = True
     world.heard()
 
     with caplog.at_level(logging.WARNING, "eventd.client"):

@@ -190,6 +190,7 @@ def test_an_http_answer_that_is_no_websocket_is_told(whole):
             403,
             None,
         ),
+        (b"HTTP/1.1 429 x\r\nRetry-After: soon\r\nRetry-After: 3\r\nContent-Length: 0\r\n\r\n", 429, 3.0),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n\0\1\2\3", 200, None),
         (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n", None, None),
         (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", None, None),

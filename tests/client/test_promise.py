@@ -17,7 +17,6 @@ def test_an_outcome_is_told_once():
     promise.end(5)
 
     assert told == [5, None]
-    assert promise.watched
 
 
 def test_who_asks_behind_the_outcome_is_told_at_once():
@@ -25,7 +24,6 @@ def test_who_asks_behind_the_outcome_is_told_at_once():
     promise.end(5)
     told: list[int] = []
 
-    assert not promise.watched
     promise.when_done(lambda: told.append(1))
 
     assert told == [1]

@@ -319,6 +319,34 @@ def test_the_state_is_told_and_may_be_answered(world, caplog):
     assert "the program's own fault" in caplog.text
 
 
+def test_who_is_told_the_state_may_use_the_client(world):
+    subscriptions: list[Subscription] = []
+
+    def on_state(state: str) -> None:
+        if state == "connected":
+            subscriptions.append(client.subscribe(">"))
+            client.publish(Event("a", 5), timeout=10)
+
+    client = Client(world.url, on_state=on_state)
+    until(lambda: subscriptions, what="the subscription")
+    assert next(subscriptions[0]).data == 5
+    client.close()
+
+
+def test_a_flush_waits_for_what_was_sent_before_it(client, world):
+    world.rules["publish"] = never
+    before = client.send(Event("a"))
+    ended = waiting(lambda: client.flush(10))
+    until(lambda: world.talk.ops("publish"), what="the publish")
+    after = client.send(Event("b"))
+
+    world.talk.say("ack", id=world.talk.ops("publish")[0]["id"], offsets=[0, 0], durability="disk")
+
+    assert ended() == [None]
+    assert before.done and not after.done
+    client.close(0)
+
+
 def test_a_refused_handshake_is_told(world):
     world.door = lambda connection, request: connection.respond(401, "who are you?\n")
     with Client(world.url, token="secret") as client:
@@ -488,6 +516,20 @@ def test_what_cannot_be_is_refused_before_anything_is_started():
         Client("ws://localhost", format="xml")  # type: ignore[arg-type]
 
     assert threading.active_count() == before
+
+
+def test_a_program_may_end_without_closing_its_client(world):
+    code = f"""
+from eventd import Event
+from eventd.client import Client
+client = Client({world.url!r})
+print(client.publish(Event("a"), timeout=10).first)
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, timeout=60, text=True, check=False
+    )
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0\n", "")
 
 
 def test_a_client_brings_no_hub_into_its_process():
