@@ -1,10 +1,13 @@
 """Clients of the daemon: publish, and subscribe without missing anything.
 
-    sync, subscription, wire, channel      ``Client``, with a thread of its own
-    aio, aio_subscription, aio_wire, news  ``AsyncClient``
-    session, conversation                  both: what is said and heard, without I/O
-    link, messages, arrivals, packing      bytes of the native protocol
-    outbox, tracking, settling             what has no answer yet, and where each subscription is
+    sync, subscription, wire, channel, teller   ``Client``, with a thread of its own
+    aio, aio_subscription, aio_wire, news       ``AsyncClient``
+    session, backoff, ends                      both: connections, one after the other, without I/O
+    conversation, questions, promise            what is said and heard on them
+    outbox, packing                             what is published, until it is answered
+    following, tracking, settling, arrivals     subscriptions: where each is, and what came
+    link, messages                              bytes of the native protocol
+    script                                      the client for browsers
 
 Needs neither a daemon nor eventlet in its process. Names are loaded when they are used:
 who wants no asyncio does not wait for it.

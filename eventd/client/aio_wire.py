@@ -65,6 +65,8 @@ class AioWire:
         self._loop = asyncio.get_running_loop()
         self._pipe: _Pipe | None = None
         self._leaving = False
+        #: Bytes that waited for the socket, the last time that this was looked at.
+        self._waiting = 0
         self._soon: asyncio.Handle | None = None
         self._later: asyncio.TimerHandle | None = None
 
@@ -171,13 +173,16 @@ class AioWire:
             pipe.connection_lost(failure)
 
     def _send(self, pipe: _Pipe, transport: asyncio.Transport) -> None:
-        session = self._session
+        session, waiting = self._session, transport.get_write_buffer_size()
+        if waiting < self._waiting:
+            session.moved(self._loop.time())
         session.tick(self._loop.time())
         if session.end is not None:
             transport.abort()
             return
         while not pipe.full and (data := session.outgoing(self._loop.time())):
             transport.write(data)
+        self._waiting = transport.get_write_buffer_size()
         if self._later is not None:
             self._later.cancel()
         deadline = session.deadline

@@ -30,11 +30,14 @@ class Backoff:
     def pause(self, *, asked: float | None = None, longest: bool = False) -> float:
         """Seconds to wait now.
 
-        :param asked: what the server asked for; it is kept.
+        :param asked: what the server asked for; it is kept, but not for nothing.
         :param longest: nothing will change soon: wait as long as is ever waited.
         """
         base = LONGEST if longest else self._base
         self._base = min(2 * base, LONGEST)
         if asked is not None and asked >= 0:
-            return min(asked, MOST_ASKED)
+            return min(max(asked, self._jittered(FIRST)), MOST_ASKED)
+        return self._jittered(base)
+
+    def _jittered(self, base: float) -> float:
         return base / 2 + self._chance() * base / 2

@@ -23,7 +23,7 @@ from eventd.client.options import Options
 __all__ = ["Session"]
 
 #: A connection that lived for so many seconds was a good one: the next pause is a short one again.
-GOOD = 5.0
+GOOD = 1.0
 #: Close codes for something that we sent: not what we should, unreadable, too large.
 OUR_FAULT = frozenset((1003, 1007, 1009))
 #: HTTP statuses below 500 that may change by themselves.
@@ -85,6 +85,10 @@ class Session:
             self.end = End(f"the server broke the protocol: {fault}")
             return
         self.end = link.end
+
+    def moved(self, now: float) -> None:
+        """The other side takes what waited to be sent: it lives, however long its answer takes."""
+        self._heard_at, self._asked_at = now, None
 
     def outgoing(self, now: float) -> bytes:
         """What is to be sent now."""

@@ -210,7 +210,10 @@ class Wire:
                 self._session.tick(now)
                 data = self._session.outgoing(now) if channel.unsent < ENOUGH_UNSENT else b""
                 deadline = self._session.deadline
+            before = channel.unsent
             channel.send(data)
+            if before and channel.unsent < before + len(data):
+                self._session.moved(now)
             if not data:
                 return None if deadline is None else max(0.0, deadline - time.monotonic())
 

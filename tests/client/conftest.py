@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.client.slow import SlowServer
 from tests.client.world import World, make_certificate
 
 
@@ -21,3 +22,10 @@ def world() -> Iterator[World]:
 def contexts(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """TLS for a server called localhost, and for its clients."""
     return make_certificate(tmp_path_factory.mktemp("certificate"))
+
+
+@pytest.fixture
+def slow() -> Iterator[SlowServer]:
+    """A server that takes its time."""
+    with SlowServer() as running:
+        yield running

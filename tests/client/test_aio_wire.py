@@ -101,3 +101,11 @@ async def test_much_is_sent_as_the_socket_takes_it(world):
         await soon(lambda: not len(session.talk.outbox), what="all answers")
 
     assert len(world.log) == 20
+
+
+@looping
+async def test_a_server_that_takes_much_slowly_is_not_silent(slow):
+    async with running(parse(slow.url), ping_interval=0.3, ping_timeout=0.3) as session:
+        session.talk.outbox.add(Publication(Packer(json=True).pack({"type": "a", "data": "x" * slow.size})))
+        await soon(slow.done.is_set, timeout=30, what="all to be taken")
+        assert session.problem is None

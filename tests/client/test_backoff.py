@@ -34,7 +34,7 @@ def test_a_good_connection_makes_the_next_pause_short():
 
 def test_what_the_server_asks_for_is_kept_within_reason():
     assert Backoff().pause(asked=7.5) == 7.5
-    assert Backoff().pause(asked=0) == 0
+    assert Backoff(lambda: 1.0).pause(asked=0) == FIRST
     assert Backoff().pause(asked=1e9) == MOST_ASKED
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
 from typing import get_type_hints
 
@@ -19,6 +20,14 @@ def test_a_token_is_sent_with_the_other_headers():
 
     assert options.request_headers() == {"X-Tenant": "a", "Authorization": "Bearer secret"}
     assert Options().request_headers() == {}
+
+
+def test_the_documentation_has_every_option(root):
+    page = (root / "docs" / "clients.md").read_text()
+    rows = [line.split("|")[1] for line in page.splitlines() if line.startswith("| `")]
+    told = {name for row in rows for name in re.findall(r"`(\w+)`", row)}
+
+    assert {field.name for field in fields(Options)} <= told
 
 
 @pytest.mark.parametrize(

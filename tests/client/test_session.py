@@ -169,6 +169,17 @@ def test_whatever_comes_shows_that_the_server_lives(world):
     assert world.session.deadline == world.now + 20
 
 
+def test_a_server_that_takes_what_is_sent_lives(world):
+    world.connect()
+    world.now += 20
+    world.session.tick(world.now)
+    world.now += 9
+
+    world.session.moved(world.now)
+
+    assert world.session.deadline == world.now + 20
+
+
 def test_a_handshake_without_an_answer_ends(world):
     world.session.begin(world.now)
     assert world.session.deadline == world.now + 5

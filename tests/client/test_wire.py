@@ -12,6 +12,8 @@ import pytest
 from eventd.client.address import LOOPBACK, Address, parse
 from eventd.client.channel import Channel
 from eventd.client.options import Options
+from eventd.client.outbox import Publication
+from eventd.client.packing import Packer
 from eventd.client.questions import Question
 from eventd.client.session import Session
 from eventd.client.wire import Wire
@@ -83,6 +85,15 @@ def test_a_connection_that_cannot_be_made_is_left_after_a_while():
                     filler.connect(("127.0.0.1", port))
             with Running(parse(f"ws://127.0.0.1:{port}"), open_timeout=0.05) as running:
                 until(lambda: running.session.problem, what="the problem")
+
+
+def test_a_server_that_takes_much_slowly_is_not_silent(slow):
+    with Running(parse(slow.url), ping_interval=0.3, ping_timeout=0.3) as running:
+        with running.lock:
+            publication = Publication(Packer(json=True).pack({"type": "a", "data": "x" * slow.size}))
+            running.session.talk.outbox.add(publication)
+        until(slow.done.is_set, timeout=30, what="all to be taken")
+        assert running.session.problem is None
 
 
 def test_it_can_be_ended_while_it_connects(silent, monkeypatch):
