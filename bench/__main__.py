@@ -12,6 +12,7 @@ from rich.console import Console
 
 from bench.build import build
 from bench.cases import Case, Row, run_case
+from bench.fanout import Delay, FanOut
 from bench.filling import Filled
 from bench.generator import Generator
 from bench.handling import Handling
@@ -21,11 +22,12 @@ from bench.publishing import Latency, Publishing
 from bench.report import Report, table
 from bench.stateful import Stateful
 from bench.stored import Full, Ready, Replay
+from bench.subscribing import Subscribing
 
 _ROOT = Path(__file__).parent.parent
 #: On the same disk as the repository: on a memory file system a sync costs nothing.
 _WORK = _ROOT / ".bench"
-_KEYS = "abcdefgh"
+_KEYS = "abcdefghijk"
 #: The cases that want a large journal.
 _FILLED = frozenset("fgh")
 #: Columns of the tables where there is no terminal to say.
@@ -43,6 +45,9 @@ def _cases(generator: Generator, filled: Filled, quick: bool) -> list[Case]:
         Ready(where, filled),
         Full(generator, where, 1.0 if quick else 4.0, filled),
         Replay(where, filled),
+        FanOut(generator, where, 1.0 if quick else 5.0),
+        Delay(generator, where, 1.0 if quick else 6.0),
+        Subscribing(generator, where, 1.0 if quick else 4.0),
     ]
 
 

@@ -19,10 +19,10 @@ from bench.payload import Message
 from bench.process import Process, free_port, until
 from bench.running import Running
 
-__all__ = ["BareServer", "Ceiling", "JetStream", "RedisStreams"]
+__all__ = ["BareServer", "Ceiling", "JetStream", "RedisStreams", "consumer", "program"]
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
     """The path of a server's program.
 
     :raises RuntimeError: when it is not installed.
@@ -34,19 +34,26 @@ def _program(name: str) -> str:
 
 
 @contextmanager
+def consumer(
+    server: Process, port: int, words: list[str], directory: Path, processors: Iterable[int]
+) -> Iterator[tuple[Process, Meter]]:
+    """The user's own code in a process of its own, once the server listens; ready to get events."""
+    meter = Meter(directory / "meter", create=True)
+    server.wait_for_port(port)
+    module, *arguments = words
+    command = [sys.executable, "-m", f"bench.peers.{module}", str(port), str(meter.path), *arguments]
+    with Process("consumer", command, directory, processors=processors) as process:
+        until(lambda: process.alive() and meter.read().ready == 1, 20, "the consumer")
+        yield process, meter
+    meter.close()
+
+
+@contextmanager
 def _with_consumer(
     server: Process, port: int, words: list[str], directory: Path, processors: Iterable[int]
 ) -> Iterator[Running]:
-    """A server and, once it listens, its consumer in a process of its own."""
-    meter = Meter(directory / "meter", create=True)
-    with server:
-        server.wait_for_port(port)
-        module, *arguments = words
-        command = [sys.executable, "-m", f"bench.peers.{module}", str(port), str(meter.path), *arguments]
-        with Process("consumer", command, directory, processors=processors) as consumer:
-            until(lambda: consumer.alive() and meter.read().ready == 1, 20, "the consumer")
-            yield Running(port, [server, consumer], meter)
-    meter.close()
+    with server, consumer(server, port, words, directory, processors) as (process, meter):
+        yield Running(port, [server, process], meter)
 
 
 class JetStream:
@@ -67,7 +74,7 @@ class JetStream:
     def start(self, directory: Path, events: int, processors: Iterable[int]) -> Iterator[Running]:
         """Run nats-server with an empty store."""
         port = free_port()
-        command = [_program("nats-server"), "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(directory / "store")]
+        command = [program("nats-server"), "-a", "127.0.0.1", "-p", str(port), "-js", "-sd", str(directory / "store")]
         server = Process("nats-server", command, directory, processors=processors)
         words = ["jetstream_consumer", str(events), self._policy]
         with _with_consumer(server, port, words, directory, processors) as running:
@@ -91,7 +98,7 @@ class RedisStreams:
     def start(self, directory: Path, events: int, processors: Iterable[int]) -> Iterator[Running]:
         """Run redis-server with an empty append-only file."""
         port = free_port()
-        command = [_program("redis-server"), "--bind", "127.0.0.1", "--port", str(port), "--dir", str(directory)]
+        command = [program("redis-server"), "--bind", "127.0.0.1", "--port", str(port), "--dir", str(directory)]
         command += ["--save", "", "--appendonly", "yes", "--appendfsync", "everysec"]
         server = Process("redis-server", command, directory, processors=processors)
         words = ["redis_consumer", str(events), self._parser]
@@ -126,11 +133,14 @@ class BareServer:
 class Ceiling:
     """The trivial server in C: as fast as the load generator can be at all."""
 
-    def __init__(self, generator: Generator, message: Message, name: str) -> None:
+    def __init__(self, generator: Generator, message: Message, name: str, *, fan: bool = False) -> None:
         self._generator = generator
         self._message = message
+        self._fan = fan
         self.name = f"load generator's ceiling, {name}"
         self.note = "a C server that counts bytes and answers; parses, stores and handles nothing"
+        if fan:
+            self.note = "a C server that passes bytes on to all other connections; parses and stores nothing"
 
     def message(self, *, deflate: bool = False) -> Message:
         """The message whose ceiling it shows."""
@@ -141,5 +151,5 @@ class Ceiling:
     def start(self, directory: Path, events: int, processors: Iterable[int]) -> Iterator[Running]:
         """Run the sink for this message."""
         del events
-        with self._generator.sink(self._message, directory, processors) as (port, process):
+        with self._generator.sink(self._message, directory, processors, fan=self._fan) as (port, process):
             yield Running(port, [process])

@@ -1,4 +1,4 @@
-"""eventd as a contestant: a real daemon in a process of its own, with one counting handler.
+"""eventd as a contestant: a real daemon in a process of its own, with one counting handler or none.
 
 The handler's package is made visible to this daemon alone, by its metadata in a
 temporary directory: it is not installed, so that no other daemon of the same
@@ -44,7 +44,8 @@ bind = 127.0.0.1:{http}
 
 [listener:forward]
 bind = 127.0.0.1:{forward}
-
+"""
+_HANDLER = """
 [handler:bench]
 start = earliest
 meter = {directory}/meter
@@ -54,40 +55,54 @@ meter = {directory}/meter
 class Eventd:
     """The daemon, reached by one of its doors: ``forward`` or ``http``.
 
-    :param handler: the class in ``eventd_bench`` that handles the events.
+    :param handler: the class in ``eventd_bench`` that handles the events, if any is to.
     :param filled: the journal to start with, instead of an empty one.
+    :param message: what it is sent, where that is not the door's usual message.
     """
 
     note = "one process; acknowledged after fsync; a handler in Python, batches of up to 1,000"
 
     def __init__(
-        self, door: str, *, name: str = "eventd", handler: str = "Count", filled: Filled | None = None
+        self,
+        door: str,
+        *,
+        name: str = "eventd",
+        handler: str | None = "Count",
+        filled: Filled | None = None,
+        message: Message | None = None,
     ) -> None:
         self.name = name
         self._door = door
         self._handler = handler
         self._filled = filled
+        self._message = message
+        if handler is None:
+            self.note = "one process; acknowledged after fsync; no handler"
 
     def message(self, *, deflate: bool = False) -> Message:
         """A Forward chunk of 1,000 events, or one event in the native protocol."""
+        if self._message is not None:
+            return self._message
         return payload.forward() if self._door == "forward" else payload.native(deflate=deflate)
 
     @contextmanager
     def start(self, directory: Path, events: int, processors: Iterable[int]) -> Iterator[Running]:
         """Run it with a journal of its own."""
         ports = {"http": free_port(), "forward": free_port()}
-        meter = Meter(directory / "meter", create=True)
-        config = _write_config(directory, ports)
-        path = f"{_ROOT}:{_expose_plugin(directory, self._handler)}"
+        config = _write_config(directory, ports, self._handler)
         command = [sys.executable, "-m", "eventd", "run", "-c", str(config)]
+        path = str(_ROOT) if self._handler is None else f"{_ROOT}:{_expose_plugin(directory, self._handler)}"
+        meter = None if self._handler is None else Meter(directory / "meter", create=True)
         if self._filled is not None:
             self._filled.copy(directory / "state")
         begin = time.monotonic()
         with Process("eventd", command, directory, processors=processors, environment={"PYTHONPATH": path}) as process:
             until(lambda: process.alive() and _ready(ports["http"]), 20, "eventd to be ready")
-            until(lambda: process.alive() and meter.read().ready == 1, 20, "the handler of eventd")
-            yield Running(ports[self._door], [process], meter, time.monotonic() - begin)
-        meter.close()
+            if meter is not None:
+                until(lambda: process.alive() and meter.read().ready == 1, 20, "the handler of eventd")
+            yield Running(ports[self._door], [process], meter, time.monotonic() - begin, ports)
+        if meter is not None:
+            meter.close()
 
 
 def _ready(port: int) -> bool:
@@ -98,9 +113,10 @@ def _ready(port: int) -> bool:
         return False
 
 
-def _write_config(directory: Path, ports: dict[str, int]) -> Path:
+def _write_config(directory: Path, ports: dict[str, int], handler: str | None) -> Path:
     """Only the counting handler is to run: what else is installed here is switched off."""
-    lines = [_CONFIG.format(directory=directory, **ports)]
+    text = _CONFIG if handler is None else _CONFIG + _HANDLER
+    lines = [text.format(directory=directory, **ports)]
     for group, section in _GROUPS.items():
         lines += [f"[{section}:{entry.name}]\nenabled = no\n" for entry in entry_points(group=group)]
     config = directory / "eventd.ini"

@@ -1,8 +1,8 @@
-"""Runs the C load generator and the trivial server, and reads their result."""
+"""Runs the C load generators and the trivial server, and reads their result."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -19,7 +19,10 @@ _GRACE = 90.0
 
 
 class Load(msgspec.Struct, forbid_unknown_fields=True):
-    """What one run of the generator counted; times are monotonic nanoseconds."""
+    """What one run of a generator counted; times are monotonic nanoseconds.
+
+    Of a fan-out, ``sent`` are the deliveries that were due, ``answered`` those that were made.
+    """
 
     opened: int
     sent: int
@@ -57,8 +60,17 @@ def _told(output: bytes) -> str:
     return f"{load.sent} sent, {load.answered} answered, {load.errors} errors, {load.closed} connections lost; "
 
 
+def _result(process: Process, options: Mapping[str, object]) -> Load:
+    seconds = float(str(options.get("seconds", 10)))
+    output, _ = process.child.communicate(timeout=seconds + _GRACE)
+    if process.child.returncode:
+        raise RuntimeError(f"load generator: {_told(output)}{process.output}")
+    return msgspec.json.decode(output, type=Load)
+
+
 def _expect_ready(process: Process) -> None:
     if process.stdout.readline() != b"ready\n":
+        process.child.wait(_GRACE)
         raise RuntimeError(f"load generator: {process.output}")
 
 
@@ -74,11 +86,34 @@ class Generator:
         :raises RuntimeError: when a connection is lost or an answer is an error or missing.
         """
         with self._start(message, port, directory, processors, options) as process:
-            seconds = float(str(options.get("seconds", 10)))
-            output, _ = process.child.communicate(timeout=seconds + _GRACE)
-            if process.child.returncode:
-                raise RuntimeError(f"load generator: {_told(output)}{process.output}")
-            return msgspec.json.decode(output, type=Load)
+            return _result(process, options)
+
+    def fan_out(
+        self,
+        message: Message,
+        port: int,
+        directory: Path,
+        processors: Iterable[int],
+        begun: Callable[[], None] = lambda: None,
+        **options: object,
+    ) -> Load:
+        """Publish until the option ``seconds`` is reached, and receive all of it on every subscriber.
+
+        :param begun: called when all are subscribed and nothing is published.
+        :raises RuntimeError: when a connection is lost, or a subscriber did not get each event once.
+        """
+        names = ("hello", "message", "subscriber", "subscribe")
+        words = [f"port={port}", f"wire={message.wire}", f"answers={message.answers}"]
+        words += [f"{name}={path}" for name, path in message.write(directory).items() if name in names]
+        words += [f"expect={text}" for text in message.expect]
+        words += [f"{name}={value}" for name, value in options.items()]
+        command = [str(self._programs.fanout), *words]
+        with Process("fanout", command, directory, processors=processors, pipes=True) as process:
+            _expect_ready(process)
+            begun()
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+            return _result(process, options)
 
     @contextmanager
     def idle(
@@ -116,10 +151,12 @@ class Generator:
         return Process("load", command, directory, processors=processors, pipes=True)
 
     @contextmanager
-    def sink(self, message: Message, directory: Path, processors: Iterable[int]) -> Iterator[tuple[int, Process]]:
-        """The trivial server for this message, and its port."""
+    def sink(
+        self, message: Message, directory: Path, processors: Iterable[int], *, fan: bool = False
+    ) -> Iterator[tuple[int, Process]]:
+        """The trivial server for this message, and its port; with ``fan``, one that sends it to all others."""
         paths, port, head = message.write(directory), free_port(), message.frame_header
-        words = [f"port={port}", f"skip={len(message.hello)}", f"size={head + len(message.body)}"]
+        words = [f"port={port}", f"skip={len(message.hello)}", f"size={head + len(message.body)}", f"fan={int(fan)}"]
         words += [f"greeting={paths['greeting']}", f"answer={paths['answer']}"]
         if message.slot >= 0:
             words += [f"slot={head + message.slot}", f"answer-slot={message.answer_slot}"]

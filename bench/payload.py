@@ -16,7 +16,19 @@ from pathlib import Path
 
 import msgpack
 
-__all__ = ["CHUNK", "TAG", "Message", "chunk_total", "entries", "forward", "native", "nats", "redis", "upgrade"]
+__all__ = [
+    "CHUNK",
+    "TAG",
+    "Message",
+    "chunk_total",
+    "entries",
+    "forward",
+    "native",
+    "native_chunk",
+    "nats",
+    "redis",
+    "upgrade",
+]
 
 #: Events of one Forward chunk, and of one pipeline for the others.
 CHUNK = 1000
@@ -31,7 +43,11 @@ SECONDS = 1767225600
 
 @dataclass(frozen=True)
 class Message:
-    """A prepared message, how its answers look, and what a trivial server would answer."""
+    """A prepared message, how its answers look, and what a trivial server would answer.
+
+    ``hello`` is sent first; in a fan-out, by the publisher, ``subscriber`` by each subscriber,
+    and ``subscribe`` behind it where that was an upgrade to a WebSocket.
+    """
 
     wire: str
     body: bytes
@@ -41,6 +57,8 @@ class Message:
     greeting: bytes = b""
     expect: tuple[str, ...] = ()
     bits: int = 0x81
+    subscriber: bytes = b""
+    subscribe: bytes = b""
     slot: int = field(init=False)
     serials: tuple[int, ...] = field(init=False)
     answer_slot: int = field(init=False)
@@ -55,11 +73,14 @@ class Message:
         """Bytes in front of the body on the wire: a masked WebSocket frame's header."""
         if self.wire != "websocket":
             return 0
-        return 6 if len(self.body) < 126 else 8
+        return 6 if len(self.body) < 126 else 8 if len(self.body) < 65536 else 14
 
     def write(self, directory: Path) -> dict[str, Path]:
         """Write the parts into files for the C programs."""
-        parts = {"message": self.body, "answer": self.answer, "hello": self.hello, "greeting": self.greeting}
+        parts = {
+            "message": self.body, "answer": self.answer, "hello": self.hello, "greeting": self.greeting,
+            "subscriber": self.subscriber, "subscribe": self.subscribe,
+        }  # fmt: skip
         paths = {name: directory / f"{self.wire}.{name}" for name in parts}
         for name, data in parts.items():
             paths[name].write_bytes(data)
@@ -121,11 +142,24 @@ def redis() -> Message:
 
 def native(*, deflate: bool = False, compressed: bool = False) -> Message:
     """One event a message in the native protocol's ``publish``, over a WebSocket."""
-    event = {
-        "specversion": "1.0", "id": SERIAL.decode(), "source": "/bench/sensors", "type": TAG,
-        "time": "2026-01-01T00:00:00Z", "datacontenttype": "application/json", "data": _record(0),
+    event = _event(SERIAL.decode(), 0)
+    return _publish([{**event, "datacontenttype": "application/json"}], deflate=deflate, compressed=compressed)
+
+
+def native_chunk() -> Message:
+    """The events of a chunk in one ``publish``. Their ids are those of other chunks, too: nothing is deduplicated."""
+    return _publish([_event(str(index), index) for index in range(CHUNK)])
+
+
+def _event(id: str, index: int) -> dict[str, object]:
+    return {
+        "specversion": "1.0", "id": id, "source": "/bench/sensors", "type": TAG, "time": "2026-01-01T00:00:00Z",
+        "data": _record(index),
     }  # fmt: skip
-    publish = {"op": "publish", "id": (SLOT + SERIAL).decode(), "events": [event]}
+
+
+def _publish(events: Sequence[object], *, deflate: bool = False, compressed: bool = False) -> Message:
+    publish = {"op": "publish", "id": (SLOT + SERIAL).decode(), "events": events}
     body = json.dumps(publish, separators=(",", ":")).encode()
     ack = b'{"op":"ack","id":"SLOT"}'
     hello, greeting, expect = upgrade(deflate=deflate)

@@ -29,8 +29,8 @@ contestant runs once, then every contestant again. The load generator is a C pro
 against a C server that does nothing, stands in the tables.
 
 What the contestants promise with an acknowledgement differs, and eventd promises most: its acknowledgement means that
-the event was synced to the disk. JetStream's default syncs every two minutes, Redis's `everysec` each second, and the
-bare WebSocket servers keep nothing.
+the event was synced to the disk. JetStream's default syncs every two minutes, Redis's `everysec` each second; core
+NATS, Redis' PUBLISH and the bare WebSocket servers keep nothing.
 
 ![Each contestant beside eventd](benchmarks.svg)
 """

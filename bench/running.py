@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -19,13 +19,15 @@ __all__ = ["Contestant", "Running"]
 class Running:
     """A contestant that is ready; ``meter`` is its consumer's count, where it has one.
 
-    ``ready_after`` is how many seconds it took to start, where that is measured.
+    ``ready_after`` is how many seconds it took to start, where that is measured, and
+    ``doors`` are the ports of a server that has several.
     """
 
     port: int
     processes: list[Process]
     meter: Meter | None = None
     ready_after: float = 0.0
+    doors: Mapping[str, int] = field(default_factory=dict)
 
     def wait(self, events: int, timeout: float) -> None:
         """Wait until its consumer has handled so many events.

@@ -4,15 +4,12 @@
 #define _GNU_SOURCE
 #include "load.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -22,39 +19,12 @@ enum {
     EVENTS = 512,
 };
 
-counters_t counters;
 connection_t *connections;
 uint64_t stop_at;
 bool sending, input_ready;
 
 static int poller;
 static uint64_t serial;
-
-void fail(const char *what) {
-    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
-uint64_t now_ns(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000ULL + (uint64_t)t.tv_nsec;
-}
-
-void refused(const char *text, size_t size) {
-    if (counters.errors++ == 0) fprintf(stderr, "load: refused: %.*s\n", (int)(size < 300 ? size : 300), text);
-}
-
-void put(connection_t *c, const void *data, size_t size) {
-    if (c->out_end + size > c->out_room) {
-        memmove(c->out, c->out + c->out_start, c->out_end - c->out_start);
-        c->out_end -= c->out_start, c->out_start = 0;
-        while (c->out_end + size > c->out_room) c->out_room = c->out_room ? c->out_room * 2 : 1024;
-        if (!(c->out = realloc(c->out, c->out_room))) fail("memory");
-    }
-    memcpy(c->out + c->out_end, data, size);
-    c->out_end += size;
-}
 
 static void watch(connection_t *c, int operation, bool write) {
     struct epoll_event event = {.events = EPOLLIN | (write ? EPOLLOUT : 0), .data.ptr = c};
@@ -69,17 +39,11 @@ static void lost(connection_t *c) {
 }
 
 void flush(connection_t *c) {
-    while (c->out_start < c->out_end) {
-        ssize_t n = send(c->fd, c->out + c->out_start, c->out_end - c->out_start, MSG_NOSIGNAL);
-        if (n < 0 && errno == EAGAIN) break;
-        if (n < 0) {
-            lost(c);
-            return;
-        }
-        c->out_start += (size_t)n;
+    if (!out_send(&c->out, c->fd)) {
+        lost(c);
+        return;
     }
-    bool more = c->out_start < c->out_end;
-    if (!more) c->out_start = c->out_end = 0;
+    bool more = c->out.start < c->out.end;
     if (more != c->want_write) watch(c, EPOLL_CTL_MOD, more);
 }
 
@@ -140,7 +104,7 @@ static void receive(connection_t *c) {
     size_t size = c->kept_size + (size_t)n;
     long used = 0;
     if (c->state == UPGRADING) {
-        used = upgraded(room, size);
+        used = upgraded(room, size, &options.expect);
         if (used > 0) opened(c);
         if (used < 0) refused(room, size);
     }
@@ -169,7 +133,7 @@ static void ready(connection_t *c, uint32_t events) {
             errno = error;
             fail("connect");
         }
-        put(c, c->hello.bytes, c->hello.size);
+        out_put(&c->out, c->hello.bytes, c->hello.size);
         if (options.websocket) c->state = UPGRADING;
         else opened(c);
         flush(c);
@@ -193,12 +157,7 @@ void turn(uint64_t until) {
 }
 
 static void start(connection_t *c) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)options.port)};
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int one = 1;
-    c->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (c->fd < 0) fail("socket");
-    setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    c->fd = connecting(options.port);
     c->state = CONNECTING;
     c->hello = options.own ? own_copy(options.hello, (int)(c - connections)) : options.hello;
     c->message = options.own ? own_copy(options.message, (int)(c - connections)) : options.message;
@@ -206,7 +165,6 @@ static void start(connection_t *c) {
     c->free = calloc((size_t)options.window, sizeof *c->free);
     for (int i = 0; i < options.window; i++) c->free[i] = (uint16_t)(options.window - 1 - i);
     c->free_count = options.window;
-    if (connect(c->fd, (struct sockaddr *)&address, sizeof address) && errno != EINPROGRESS) fail("connect");
     watch(c, EPOLL_CTL_ADD, true);
 }
 

@@ -8,16 +8,12 @@
 #include "load.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
-options_t options = {.connections = 1, .window = 1, .answers = 1, .seconds = 10, .slot_at = -1, .frame_bits = 0x81};
+options_t options = {.connections = 1, .window = 1, .answers = 1, .seconds = 10, .slot_at = -1, .frame_bits = TEXT_BITS};
 
 /* Messages sent between two looks at what came back, where the generator is behind. */
 enum { BURST = 64 };
@@ -95,36 +91,6 @@ static void run_idle(void) {
     }
 }
 
-static double processor_seconds(void) {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
-
-static void report(double cpu) {
-    const histogram_t *h = &counters.latency;
-    printf("{\"opened\":%ld,\"sent\":%ld,\"answered\":%ld,\"counted\":%ld,\"errors\":%ld,\"closed\":%ld,\"missed\":%ld,"
-           "\"first\":%llu,\"last\":%llu,\"count_from\":%llu,\"p50\":%llu,\"p90\":%llu,\"p99\":%llu,\"p999\":%llu,\"most\":%llu,\"cpu\":%.6f}\n",
-           counters.opened, counters.sent, counters.answered, counters.counted, counters.errors, counters.closed, counters.missed,
-           (unsigned long long)counters.first, (unsigned long long)counters.last, (unsigned long long)counters.count_from,
-           (unsigned long long)histogram_quantile(h, 0.5), (unsigned long long)histogram_quantile(h, 0.9),
-           (unsigned long long)histogram_quantile(h, 0.99), (unsigned long long)histogram_quantile(h, 0.999),
-           (unsigned long long)h->most, cpu);
-}
-
-static blob_t slurp(const char *path) {
-    blob_t blob = {0};
-    FILE *file = fopen(path, "rb");
-    if (!file) fail(path);
-    fseek(file, 0, SEEK_END);
-    blob.size = (size_t)ftell(file);
-    rewind(file);
-    blob.bytes = malloc(blob.size + 1);
-    if (fread(blob.bytes, 1, blob.size, file) != blob.size) fail(path);
-    fclose(file);
-    return blob;
-}
-
 static void set(const char *name, const char *value) {
     options_t *o = &options;
     if (!strcmp(name, "port")) o->port = atoi(value);
@@ -142,25 +108,15 @@ static void set(const char *name, const char *value) {
     else if (!strcmp(name, "message")) o->message = slurp(value);
     else if (!strcmp(name, "slot")) o->slot_at = atoi(value);
     else if (!strcmp(name, "serial") && o->serials < 4) o->serial_at[o->serials++] = atoi(value);
-    else if (!strcmp(name, "expect") && o->expects < 4) o->expect[o->expects++] = value;
+    else if (!strcmp(name, "expect") && o->expect.count < 4) o->expect.texts[o->expect.count++] = value;
     else if (!strcmp(name, "wire")) o->parse = parser_named(value), o->websocket = !strcmp(value, "websocket");
     else errno = EINVAL, fail(name);
 }
 
 int main(int count, char **arguments) {
-    for (int i = 1; i < count; i++) {
-        char *equals = strchr(arguments[i], '=');
-        if (!equals) errno = EINVAL, fail(arguments[i]);
-        *equals = 0;
-        set(arguments[i], equals + 1);
-    }
+    each_option(count, arguments, set);
     if (!options.parse || options.window < 1 || options.window > MAX_WINDOW) errno = EINVAL, fail("options");
-    struct rlimit files = {0};
-    getrlimit(RLIMIT_NOFILE, &files);
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
-    prctl(PR_SET_TIMERSLACK, 1000UL);
-    signal(SIGPIPE, SIG_IGN);
+    prepare_process();
     open_all();
     double before = processor_seconds();
     if (options.idle) run_idle();

@@ -6,18 +6,9 @@
 #ifndef LOAD_H
 #define LOAD_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "common.h"
 
-#include "histogram.h"
-
-enum { MAX_WINDOW = 4096, SLOT_DIGITS = 4, SERIAL_DIGITS = 12 };
-
-typedef struct {
-    char *bytes;
-    size_t size;
-} blob_t;
+enum { MAX_WINDOW = 4096, SLOT_DIGITS = 4 };
 
 typedef struct connection connection_t;
 
@@ -42,8 +33,7 @@ typedef struct {
     int slot_at;        /* where the message carries its slot; -1: answers come in order */
     int serial_at[4];   /* where it carries a number that never comes twice */
     int serials;
-    const char *expect[4]; /* what the answer to the upgrade must contain */
-    int expects;
+    expect_t expect;
     parser_t parse;
 } options_t;
 
@@ -52,8 +42,7 @@ struct connection {
     enum { CONNECTING, UPGRADING, OPEN, CLOSED } state;
     bool want_write;
     blob_t hello, message;
-    char *out;          /* bytes that the socket did not take yet */
-    size_t out_start, out_end, out_room;
+    out_t out;
     char *kept;         /* the torn answer at the end of the last read */
     size_t kept_size;
     uint64_t *sent;     /* per slot: when it was (to be) sent */
@@ -62,26 +51,14 @@ struct connection {
     int head, waiting;  /* in order: oldest slot, and answers that it still waits for */
 };
 
-typedef struct {
-    long opened, sent, answered, counted, errors, closed, missed;
-    uint64_t first, last;      /* monotonic nanoseconds of the first message and the last answer */
-    uint64_t count_from;       /* answers before it are warm-up */
-    histogram_t latency;
-} counters_t;
-
 extern options_t options;
-extern counters_t counters;
 
 extern connection_t *connections;
 extern uint64_t stop_at;
 extern bool sending, input_ready;
 
 /* connection.c */
-void fail(const char *what);
-uint64_t now_ns(void);
 void answered(connection_t *c, int slot);   /* one answer to the message in that slot, or -1: the oldest */
-void refused(const char *text, size_t size);
-void put(connection_t *c, const void *data, size_t size);
 bool more_wanted(void);
 bool send_one(connection_t *c, uint64_t due);  /* false when every slot waits for its answer */
 void fill(connection_t *c);
@@ -94,6 +71,5 @@ void watch_input(void);                        /* sets input_ready when standard
 parser_t parser_named(const char *name);
 blob_t own_copy(blob_t shared, int number);
 void put_message(connection_t *c, int slot, uint64_t serial);
-int upgraded(const char *data, size_t size); /* bytes of a good answer to the upgrade; 0: more is needed; -1: bad */
 
 #endif

@@ -1,66 +1,38 @@
 /* The trivial server: after each message of a known size it sends a prepared answer.
  *
  * It shows how fast the load generator can go at all. It parses nothing: messages are
- * told apart by their size, and only the slot's digits are copied into the answer. */
+ * told apart by their size, and only the slot's digits are copied into the answer. With
+ * fan=1 it has no answers: what a peer says behind its hello is sent to all others. */
 #define _GNU_SOURCE
+#include "common.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
-#include <stdbool.h>
-#include <stdint.h>
-#include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
-#include <signal.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { DIGITS = 4, ROOM = 1 << 18, EVENTS = 512, BACKLOG = 1024 };
+enum { DIGITS = 4, ROOM = 1 << 18, EVENTS = 512, BACKLOG = 1024, MOST_PEERS = 1 << 14 };
 
 typedef struct {
     int fd;
     size_t skipped, at;     /* bytes of the hello passed over; place in the current message */
     char mask[4], slot[DIGITS];
-    char *out;
-    size_t out_start, out_end, out_room;
+    out_t out;
     bool want_write;
 } peer_t;
 
 static size_t skip, size;
 static long slot_at = -1, mask_at = -1, answer_slot_at = -1;
-static char *greeting, *answer;
-static size_t greeting_size, answer_size;
-static int poller;
-
-static void fail(const char *what) {
-    fprintf(stderr, "sink: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
-static char *slurp(const char *path, size_t *length) {
-    FILE *file = fopen(path, "rb");
-    if (!file) fail(path);
-    fseek(file, 0, SEEK_END);
-    *length = (size_t)ftell(file);
-    rewind(file);
-    char *bytes = malloc(*length + 1);
-    if (fread(bytes, 1, *length, file) != *length) fail(path);
-    fclose(file);
-    return bytes;
-}
-
-static void put(peer_t *p, const char *data, size_t length) {
-    while (p->out_end + length > p->out_room) {
-        p->out_room = p->out_room ? p->out_room * 2 : 1024;
-        if (!(p->out = realloc(p->out, p->out_room))) fail("memory");
-    }
-    memcpy(p->out + p->out_end, data, length);
-    p->out_end += length;
-}
+static blob_t greeting, answer;
+static bool fan;
+static peer_t *peers[MOST_PEERS]; /* with fan: by descriptor */
+static int port, poller, most_fd;
 
 /* Copies what of data lies in [from, from + count) of the message, where data starts at p->at. */
 static void capture(const peer_t *p, const char *data, size_t length, long from, char *into, size_t count) {
@@ -73,41 +45,45 @@ static void capture(const peer_t *p, const char *data, size_t length, long from,
 static void reply(peer_t *p) {
     if (answer_slot_at >= 0)
         for (int i = 0; i < DIGITS; i++)
-            answer[answer_slot_at + i] = (char)(p->slot[i] ^ (mask_at >= 0 ? p->mask[(slot_at - mask_at - 4 + i) & 3] : 0));
-    put(p, answer, answer_size);
+            answer.bytes[answer_slot_at + i] = (char)(p->slot[i] ^ (mask_at >= 0 ? p->mask[(slot_at - mask_at - 4 + i) & 3] : 0));
+    out_put(&p->out, answer.bytes, answer.size);
     p->at = 0;
 }
 
-static void take(peer_t *p, const char *data, size_t length) {
-    if (p->skipped < skip) {
-        size_t part = length < skip - p->skipped ? length : skip - p->skipped;
-        p->skipped += part, data += part, length -= part;
-        if (p->skipped == skip) put(p, greeting, greeting_size);
-    }
-    while (length) {
-        size_t part = length < size - p->at ? length : size - p->at;
-        if (mask_at >= 0) capture(p, data, part, mask_at, p->mask, 4);
-        if (slot_at >= 0) capture(p, data, part, slot_at, p->slot, DIGITS);
-        p->at += part, data += part, length -= part;
-        if (p->at == size) reply(p);
-    }
-}
-
 static bool flush(peer_t *p) {
-    while (p->out_start < p->out_end) {
-        ssize_t n = send(p->fd, p->out + p->out_start, p->out_end - p->out_start, MSG_NOSIGNAL);
-        if (n < 0 && errno == EAGAIN) break;
-        if (n < 0) return false;
-        p->out_start += (size_t)n;
-    }
-    bool more = p->out_start < p->out_end;
-    if (!more) p->out_start = p->out_end = 0;
+    if (!out_send(&p->out, p->fd)) return false;
+    bool more = p->out.start < p->out.end;
     if (more != p->want_write) {
         struct epoll_event event = {.events = EPOLLIN | (more ? EPOLLOUT : 0), .data.ptr = p};
         epoll_ctl(poller, EPOLL_CTL_MOD, p->fd, &event);
         p->want_write = more;
     }
     return true;
+}
+
+/* A peer that is lost is found when it is read from. */
+static void fan_out(const peer_t *from, const char *data, size_t length) {
+    for (int fd = 0; fd <= most_fd; fd++) {
+        if (!peers[fd] || peers[fd] == from) continue;
+        out_put(&peers[fd]->out, data, length);
+        flush(peers[fd]);
+    }
+}
+
+static void take(peer_t *p, const char *data, size_t length) {
+    if (p->skipped < skip) {
+        size_t part = length < skip - p->skipped ? length : skip - p->skipped;
+        p->skipped += part, data += part, length -= part;
+        if (p->skipped == skip) out_put(&p->out, greeting.bytes, greeting.size);
+    }
+    if (fan && length) fan_out(p, data, length);
+    while (length && !fan) {
+        size_t part = length < size - p->at ? length : size - p->at;
+        if (mask_at >= 0) capture(p, data, part, mask_at, p->mask, 4);
+        if (slot_at >= 0) capture(p, data, part, slot_at, p->slot, DIGITS);
+        p->at += part, data += part, length -= part;
+        if (p->at == size) reply(p);
+    }
 }
 
 static void serve(peer_t *p) {
@@ -117,7 +93,8 @@ static void serve(peer_t *p) {
     bool over = n == 0 || (n < 0 && errno != EAGAIN);
     if (over || !flush(p)) {
         close(p->fd);
-        free(p->out);
+        if (fan) peers[p->fd] = NULL;
+        free(p->out.bytes);
         free(p);
     }
 }
@@ -127,6 +104,8 @@ static void greet(int listener) {
     while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
         peer_t *p = calloc(1, sizeof *p);
         p->fd = fd;
+        if (fan && fd >= MOST_PEERS) fail("too many peers");
+        if (fan) peers[fd] = p, most_fd = fd > most_fd ? fd : most_fd;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         struct epoll_event event = {.events = EPOLLIN, .data.ptr = p};
         epoll_ctl(poller, EPOLL_CTL_ADD, fd, &event);
@@ -139,20 +118,17 @@ static void set(const char *name, const char *value) {
     else if (!strcmp(name, "slot")) slot_at = atol(value);
     else if (!strcmp(name, "mask")) mask_at = atol(value);
     else if (!strcmp(name, "answer-slot")) answer_slot_at = atol(value);
-    else if (!strcmp(name, "greeting")) greeting = slurp(value, &greeting_size);
-    else if (!strcmp(name, "answer")) answer = slurp(value, &answer_size);
+    else if (!strcmp(name, "greeting")) greeting = slurp(value);
+    else if (!strcmp(name, "answer")) answer = slurp(value);
+    else if (!strcmp(name, "fan")) fan = atoi(value);
+    else if (!strcmp(name, "port")) port = atoi(value);
     else errno = EINVAL, fail(name);
 }
 
 int main(int count, char **arguments) {
-    int port = 0;
-    for (int i = 1; i < count; i++) {
-        char *equals = strchr(arguments[i], '=');
-        if (!equals) errno = EINVAL, fail(arguments[i]);
-        *equals = 0;
-        if (!strcmp(arguments[i], "port")) port = atoi(equals + 1);
-        else set(arguments[i], equals + 1);
-    }
+    program = "sink";
+    each_option(count, arguments, set);
+    prepare_process();
     prctl(PR_SET_PDEATHSIG, SIGTERM);
     int one = 1, listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);

@@ -9,15 +9,6 @@
 #include <string.h>
 #include <strings.h>
 
-static int digits(const char *text, const char *end, int most) {
-    int value = 0, n = 0;
-    while (text < end && n < most && *text >= '0' && *text <= '9') {
-        value = value * 10 + (*text++ - '0');
-        n++;
-    }
-    return n ? value : -1;
-}
-
 /* {"ack": "<slot><serial>"} in msgpack. */
 static long parse_forward(connection_t *c, char *data, size_t size) {
     size_t used = 0;
@@ -57,7 +48,7 @@ static long parse_nats(connection_t *c, char *data, size_t size) {
             answered(c, -1);
             line += length + 2;
         } else if (*at == 'P' && at[1] == 'I') {
-            put(c, "PONG\r\n", 6);
+            out_put(&c->out, "PONG\r\n", 6);
         } else if (*at == '-') {
             refused(at, line);
             return -1;
@@ -87,37 +78,6 @@ static long parse_redis(connection_t *c, char *data, size_t size) {
     return (long)used;
 }
 
-static uint32_t next_mask(void) {
-    static uint64_t state = 0x9e3779b97f4a7c15ULL;
-    state ^= state << 13, state ^= state >> 7, state ^= state << 17;
-    return (uint32_t)(state >> 16);
-}
-
-static void put_frame(connection_t *c, int bits, const char *payload, size_t size) {
-    char frame[14 + 65536];
-    size_t head = 2;
-    frame[0] = (char)bits;
-    if (size < 126) {
-        frame[1] = (char)(0x80 | size);
-    } else {
-        frame[1] = (char)(0x80 | 126);
-        frame[2] = (char)(size >> 8), frame[3] = (char)size;
-        head = 4;
-    }
-    uint32_t mask = next_mask();
-    memcpy(frame + head, &mask, 4);
-    head += 4;
-    uint64_t wide = (uint64_t)mask << 32 | mask, word;
-    size_t i = 0;
-    for (; i + 8 <= size; i += 8) {
-        memcpy(&word, payload + i, 8);
-        word ^= wide;
-        memcpy(frame + head + i, &word, 8);
-    }
-    for (; i < size; i++) frame[head + i] = (char)(payload[i] ^ ((char *)&mask)[i & 3]);
-    put(c, frame, head + size);
-}
-
 static void text_answer(connection_t *c, char *data, size_t size) {
     if (memmem(data, size, "\"nack\"", 6) || memmem(data, size, "\"error\"", 7)) refused(data, size);
     char *id = memmem(data, size, "\"id\":", 5);
@@ -143,11 +103,11 @@ static long parse_websocket(connection_t *c, char *data, size_t size) {
         if (size - used < head + length) break;
         char *payload = (char *)at + head;
         int opcode = at[0] & 0x0f;
-        if (opcode == 8) {
+        if (opcode == OPCODE_CLOSE) {
             refused(payload, length);
             return -1;
         }
-        if (opcode == 9) put_frame(c, 0x8a, payload, length);
+        if (opcode == OPCODE_PING) out_frame(&c->out, PONG_BITS, payload, length);
         if (opcode == 1 || opcode == 2) text_answer(c, payload, length);
         used += head + length;
     }
@@ -160,10 +120,6 @@ parser_t parser_named(const char *name) {
     if (!strcmp(name, "redis")) return parse_redis;
     if (!strcmp(name, "websocket")) return parse_websocket;
     return NULL;
-}
-
-static void write_digits(char *at, uint64_t value, int count) {
-    while (count--) at[count] = (char)('0' + value % 10), value /= 10;
 }
 
 blob_t own_copy(blob_t shared, int number) {
@@ -179,15 +135,6 @@ void put_message(connection_t *c, int slot, uint64_t serial) {
     char *bytes = c->message.bytes;
     if (options.slot_at >= 0) write_digits(bytes + options.slot_at, (uint64_t)slot, SLOT_DIGITS);
     for (int i = 0; i < options.serials; i++) write_digits(bytes + options.serial_at[i], serial, SERIAL_DIGITS);
-    if (options.websocket) put_frame(c, options.frame_bits, bytes, c->message.size);
-    else put(c, bytes, c->message.size);
-}
-
-int upgraded(const char *data, size_t size) {
-    const char *end = memmem(data, size, "\r\n\r\n", 4);
-    if (!end) return 0;
-    size_t head = (size_t)(end - data) + 4;
-    for (int i = 0; i < options.expects; i++)
-        if (!memmem(data, head, options.expect[i], strlen(options.expect[i]))) return -1;
-    return (int)head;
+    if (options.websocket) out_frame(&c->out, options.frame_bits, bytes, c->message.size);
+    else out_put(&c->out, bytes, c->message.size);
 }

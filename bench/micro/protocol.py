@@ -19,7 +19,7 @@ from eventd.protocol.forward import ForwardSession
 from eventd.protocol.http import HTTPSession
 from eventd.protocol.limits import Limits
 from eventd.protocol.messages import Response
-from eventd.protocol.native import CODECS, Codec
+from eventd.protocol.native import CODECS, Codec, Publish
 from eventd.protocol.websocket import WebSocketSession
 
 LIMITS = Limits()
@@ -53,6 +53,7 @@ def publish(codec: Codec, in_flight: int) -> Callable[[], bytes]:
         out = b""
         for message in session.receive(frames):
             told = codec.read(message, {}, LIMITS)
+            assert isinstance(told, Publish)
             out = session.send(codec.ack(told.id, 1, 1, "disk"), codec.text)
         return out
 

@@ -31,6 +31,7 @@ MESSAGES = {
     "nats": payload.nats,
     "redis": payload.redis,
     "websocket": payload.native,
+    "websocket, large frames": payload.native_chunk,
 }
 
 
