@@ -37,7 +37,8 @@ log = logging.getLogger(__name__)
 #: Seconds after which one that sleeps writes its place, and one that could not read tries again.
 LOOK_UP, TRY_AGAIN = 5.0, 1.0
 
-#: Events that are handed out and not settled, all members' together: as many numbers are kept and written.
+#: Events that are handed out and not settled, all members' together: as many numbers are kept and written. What is
+#: among them may be handed out once more.
 MOST_OPEN = 100_000
 #: Bytes of events in one message; the last one may be larger.
 MOST_BYTES = 256 * 1024
@@ -170,10 +171,15 @@ class Group:
         else:
             self._serve(member)
 
+    @property
+    def _due(self) -> bool:
+        """Whether something is to be handed out once more."""
+        due = self._settling.unsettled.next_due
+        return due is not None and due <= time.monotonic()
+
     def _have(self) -> bool:
         """Whether there is something to hand out."""
-        due = self._settling.unsettled.next_due
-        if due is not None and due <= time.monotonic():
+        if self._due:
             return True
         intake = self._intake
         if not intake.count and self._journal.end > intake.position:
@@ -193,7 +199,7 @@ class Group:
 
     def _next_member(self) -> Member | None:
         """One that has room, each in its turn."""
-        if len(self._settling.unsettled.open) >= MOST_OPEN:
+        if len(self._settling.unsettled.open) >= MOST_OPEN and not self._due:
             return None
         for _ in range(len(self.members)):
             member = self.members[0]

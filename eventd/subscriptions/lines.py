@@ -77,8 +77,8 @@ class Lines:
     def deliver(self, block: Block, drop: Callable[[int], object]) -> None:
         """Hand out volatile events; ``drop`` is told how many were not, since who wants them lags."""
         for line in self._wanting(block):
-            there = len(line.live)
-            drop(line.live.deliver(block) * (len(line.subscribers) - there))
+            events, reached = line.live.deliver(block)
+            drop(events * (len(line.subscribers) - reached))
 
     def announce(self, block: Block) -> None:
         """Hand out an event of presence to those who ask for such."""

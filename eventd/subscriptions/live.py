@@ -89,6 +89,9 @@ class Live:
         self._scheduled = False
         # From here on the position is what has been cut, not what the feed has passed.
         position, left = self._position, BYTES_A_PASS
+        if not self._members:
+            # All of them lag, or there are none: nothing is cut for nobody.
+            position = self._journal.end
         while position < self._journal.end and left > 0:
             frame = self._cutter.recent(position)
             if frame is None or frame.missing:
@@ -106,13 +109,13 @@ class Live:
         if position < self._journal.end:
             self._schedule()
 
-    def deliver(self, block: Block) -> int:
-        """Hand out events that are in no journal: only those who are here get them; returns how many events are."""
+    def deliver(self, block: Block) -> tuple[int, int]:
+        """Hand out events that are in no journal, to those who are here; how many are wanted, and how many got them."""
         shape = self._cutter.shape
         chosen = shape.pick(block)
-        if chosen and self._members:
-            self._hand_out(shape.frame(shape.write(block, chosen), self.position, self.position))
-        return len(chosen)
+        if not chosen or not self._members:
+            return len(chosen), 0
+        return len(chosen), self._hand_out(shape.frame(shape.write(block, chosen), self.position, self.position))
 
     def tell(self) -> None:
         """Let the members know how far the journal is, where that has grown much."""
@@ -123,11 +126,14 @@ class Live:
         self._scheduled = True
         self._timers.call_soon(self.advance)
 
-    def _hand_out(self, frame: Frame) -> None:
+    def _hand_out(self, frame: Frame) -> int:
+        """Write to all who have the credit for it; how many have."""
         count, self._told = frame.count, frame.end
+        poor = 0
         behind: list[tuple[Member, int]] = []
         for member in self._members:
             if member.credit < count:
+                poor += 1
                 behind.append((member, frame.start))
                 continue
             member.credit -= count
@@ -135,9 +141,11 @@ class Live:
             stream.write(frame.frame(member.deflate))
             if stream.buffered > member.window:
                 behind.append((member, frame.end))
+        reached = len(self._members) - poor
         for member, position in behind:
             del self._members[member]
             member.fall_back(position)
+        return reached
 
     def _send_away(self, position: int) -> None:
         members, self._members = self._members, {}

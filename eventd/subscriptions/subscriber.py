@@ -71,6 +71,8 @@ class Subscriber:
         self._group = group
         self._drops = drops
         self._position = position
+        #: The end that the client is told of: it hears when it is there, also where nothing was wanted on the way.
+        self._end = journal.end
         self._gone = gone
         self._granted = Signal()
         self._catching_up = False
@@ -147,7 +149,7 @@ class Subscriber:
 
     def _join(self) -> bool:
         """Go to the edge where nothing is left before it."""
-        if self.credit < 1 or self.stream.buffered > self.window:
+        if self.credit < 1 or self.stream.buffered > self.window or self._position < self._end:
             return False
         if self._position > self._live.position:
             self._live.advance()
