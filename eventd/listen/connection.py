@@ -74,6 +74,11 @@ class Connection:
         """Whether the protocol says that nothing more is to be read."""
         return self.door.stopping
 
+    @property
+    def idle_timeout(self) -> float:
+        """Seconds for which nothing may come; 0 is no limit."""
+        return self.door.idle_timeout
+
     def refuse(self, error: EventdError) -> None:
         """Tell the peer, behind the acks of what came before, why it loses the connection."""
         self.door.refuse(error, self.stream.peer)
@@ -125,7 +130,7 @@ class Connection:
         limit: float = getattr(self.door, self.patience)
         if limit and self.started and now - self.started > limit:
             return TooSlow(f"a message was not complete after {limit:g} s", reason="slow_message")
-        idle = self.door.idle_timeout
+        idle = self.idle_timeout
         if idle and not self.unacknowledged and now - self.stream.last_read > idle:
             return TooSlow(f"nothing came for {idle:g} s", reason="slow_message" if self.started else "idle")
         return None

@@ -99,6 +99,11 @@ class Requests:
         self._most = most
         self._open: dict[int, tuple[Subscription, State]] = {}
 
+    @property
+    def durable(self) -> bool:
+        """Whether one of them is durable."""
+        return any(subscription.durable for subscription, _ in self._open.values())
+
     def take(self, ask: Ask) -> EventdError | None:
         """Do what is asked; what is refused is answered, and returned to be counted.
 

@@ -18,6 +18,8 @@ from eventd.protocol.websocket import Message, WebSocketSession
 
 __all__ = ["WebSocketConnection"]
 
+#: Seconds of silence, half of them behind a ping, after which a member of a durable subscription is given up.
+HOLDS_FOR = 60.0
 #: What is promised of events that skip the journal.
 VOLATILE = "memory"
 #: The subprotocols, most capable first: the first one that the client offers is taken.
@@ -81,9 +83,17 @@ class WebSocketConnection(Connection):
         """Whether a close frame came or went."""
         return self._session.closed or self.door.stopping
 
+    @property
+    def idle_timeout(self) -> float:
+        """As the door says; who holds events that others could have is asked sooner whether it is still there."""
+        idle = self.door.idle_timeout
+        if self._requests is None or not self._requests.durable:
+            return idle
+        return min(idle, HOLDS_FOR) if idle else HOLDS_FOR
+
     def late(self, now: float) -> TooSlow | None:
         """Ask a silent client whether it is still there before it is called late."""
-        last, idle = self.stream.last_read, self.door.idle_timeout
+        last, idle = self.stream.last_read, self.idle_timeout
         if idle and now - last > idle / 2 and self._asked != last and not self.finished:
             self._asked = last
             self.stream.write(self._session.ping())

@@ -49,8 +49,8 @@ class Opened(NamedTuple):
 class Subscriptions:
     """All subscriptions of the daemon.
 
-    :param window: bytes that may wait to be sent to one connection, 0 for no limit. :param most_durable: how many durable
-        ones there may be, 0 for no limit.
+    :param window: bytes that may wait to be sent to one connection, 0 for no limit.
+    :param most_durable: how many durable ones there may be, 0 for no limit.
     """
 
     def __init__(self, node: str, journal: Journal, feed: Feed, hub: Hub, window: int, most_durable: int) -> None:

@@ -69,18 +69,19 @@ class Group:
         #: Its green thread has ended, and its place is written.
         self.ended = Signal()
         retried = Retried(None, {})
-        self._settling = Settling(name, journal, timers, record, lambda: self._bed.position, retried.landed, self.look)
+        self._settling = Settling(name, journal, timers, record, self._front, retried.landed, self.look)
         self._verdicts = Verdicts(self._settling, retried, self._again, self._once_more)
         self.adopt(shape)
         self._start(record)
 
     def adopt(self, shape: Shape) -> None:
         """Want this from now on."""
+        front = self._front()
         self._feed.unsubscribe(self._bed)
         self.shape = shape
         self._feed.subscribe(shape.types, self._bed)
         self._intake = Intake(self.name, self._journal, shape.wants, {})
-        self._intake.start(self._bed.position, self._settling.above)
+        self._intake.start(front, self._settling.above)
 
     def remember(self) -> None:
         """Have the journal know what is wanted, and the place; returns when it does."""
@@ -163,7 +164,8 @@ class Group:
         if self._verdicts:
             self._verdicts.judge()
         if not self._have():
-            self._sleep()
+            if self._intake.position >= self._journal.end:
+                self._sleep()
             return
         member = self._next_member()
         if member is None:
@@ -178,15 +180,22 @@ class Group:
         return due is not None and due <= time.monotonic()
 
     def _have(self) -> bool:
-        """Whether there is something to hand out."""
+        """Whether there is something to hand out; where not, there may be more to read."""
         if self._due:
             return True
         intake = self._intake
         if not intake.count and self._journal.end > intake.position:
             intake.read()
-        if not intake.count:
+        # What is wanted may be something else since the disk was asked.
+        if not intake.count and intake is self._intake:
             self._bed.pass_to(intake.position)
         return bool(intake.count)
+
+    def _front(self) -> int:
+        """The offset before which all is handed out or not wanted: while it sleeps, that is for the feed to say."""
+        if self._bed.parked:
+            self._bed.pass_to(self._feed.offset)
+        return self._bed.position
 
     def _sleep(self) -> None:
         """Sleep until something is wanted or due."""

@@ -81,7 +81,8 @@ class Live:
     def wake(self, offset: int) -> None:
         """An event at ``offset`` or behind it is wanted, none between here and there is: what the feed says."""
         if not self._scheduled:
-            self._position = max(self._position, offset)
+            # Not ``offset``: where that is farther than the feed has passed, something is missing between them.
+            self._position = max(self._position, self._feed.offset)
             self._schedule()
 
     def advance(self) -> None:

@@ -11,7 +11,7 @@ from websockets.frames import Opcode
 from eventd import green
 from eventd.errors import JournalUnavailable, TooSlow
 from eventd.listen import connection as module
-from eventd.listen.websocket import WebSocketConnection
+from eventd.listen.websocket import HOLDS_FOR, WebSocketConnection
 from eventd.protocol.limits import Limits
 from eventd.protocol.websocket import WebSocketSession
 from eventd.volatile import Volatile
@@ -167,6 +167,32 @@ def test_a_silent_client_is_asked_once_before_it_is_late() -> None:
         assert frame.opcode is Opcode.PING
         assert peer.closing() == 1008
         assert world.books.faults == {"idle": 1}
+
+
+class Held:
+    """Requests of which one is durable."""
+
+    durable = True
+
+    def close(self) -> None:
+        """They end with the connection."""
+
+
+@on_hub
+@pytest.mark.parametrize(("idle", "limit"), [(3600.0, HOLDS_FOR), (0.0, HOLDS_FOR), (10.0, 10.0)])
+def test_who_holds_events_that_others_could_have_is_asked_sooner(idle: float, limit: float) -> None:
+    with World(idle_timeout=idle) as world:
+        connection, peer = websocket(world)
+        connection._requests = Held()  # type: ignore[assignment]
+        last = connection.stream.last_read
+        assert connection.late(last + limit / 2 + 1) is None
+        frame = peer.frame()
+        assert frame is not None
+        assert frame.opcode is Opcode.PING
+        wait(lambda: connection.stream.last_read > last, "the pong")
+        late = connection.late(connection.stream.last_read + limit + 1)
+        assert late is not None
+        assert late.reason == "idle"
 
 
 @on_hub
