@@ -109,6 +109,7 @@ class Group:
         """Have it end; what members hold is handed out again by the next daemon."""
         self._feed.unsubscribe(self._bed)
         self._stop.set()
+        self._settling.stop()
         self.look()
 
     def status(self) -> ConsumerStatus:

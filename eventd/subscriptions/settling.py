@@ -63,10 +63,11 @@ class Settling:
         # One that was given up before stands in the books already.
         self._commit(lost=sum([not letter.id for letter in letters]), dead=letters)
 
-    def raise_up(self, numbers: list[int]) -> None:
-        """Dead letters that are settled after all, by their ids; waits when the journal is slow."""
-        self._settled += len(numbers)
-        self._commit(lost=-len(numbers), raised=numbers)
+    def raise_up(self, offset: int, letter: int) -> None:
+        """An event whose dead letter is tried again is settled after all; waits when the journal is slow."""
+        self._settled += 1
+        self.unsettled.close([offset])
+        self._commit(lost=-1, raised=[letter])
 
     def remember(self, terms: bytes) -> None:
         """Keep what it is subscribed to."""
@@ -84,6 +85,10 @@ class Settling:
         record = self._journal.consumers.get(self.name, self._commits.record)
         self._begin(record)
         return record
+
+    def stop(self) -> None:
+        """Let nobody wait for a journal that refuses: it ends."""
+        self._commits.stop()
 
     def close(self) -> None:
         """Write where it is, and wait until that is durable or refused."""

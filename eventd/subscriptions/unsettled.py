@@ -50,10 +50,13 @@ class Unsettled:
         """These are with a member now."""
         self.open.update(offsets)
 
-    def failed(self, offset: int) -> int:
-        """An attempt has failed; how many have."""
-        self._attempts[offset] = self._attempts.get(offset, 0) + 1
-        return self._attempts[offset]
+    def attempts(self, offset: int) -> int:
+        """How many attempts have failed."""
+        return self._attempts.get(offset, 0)
+
+    def failed(self, offset: int) -> None:
+        """One more has."""
+        self._attempts[offset] = self.attempts(offset) + 1
 
     def again(self, offsets: Iterable[int], due: float) -> None:
         """Hand these out once more at ``due``."""

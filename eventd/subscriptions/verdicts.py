@@ -89,8 +89,9 @@ class Verdicts:
                 self._settling.bury(letters)
 
     def forget(self) -> None:
-        """Nothing that was said counts any more."""
+        """Nothing that was said counts any more, and what is tried again has to be asked for once more."""
         self._waiting.clear()
+        self.give_up()
 
     def give_up(self) -> None:
         """None of the letters will be tried."""
@@ -102,8 +103,10 @@ class Verdicts:
         if outcome == "done":
             self._done(offset)
             return []
-        attempts = self._settling.unsettled.failed(offset)
+        unsettled = self._settling.unsettled
+        attempts = unsettled.attempts(offset) + 1
         if outcome == "retry" and not POLICY.exhausted(attempts):
+            unsettled.failed(offset)
             self.retries += 1
             self._again([offset], time.monotonic() + (POLICY.backoff(attempts) if after is None else after))
             return []
@@ -114,14 +117,14 @@ class Verdicts:
         if waiting is None or waiting.letter is None:
             self._settling.settle([offset])
         else:
-            self._settling.raise_up([waiting.letter.id])
+            self._settling.raise_up(offset, waiting.letter.id)
 
     def _give_up(self, offset: int, attempts: int, reason: str) -> list[DeadLetter]:
-        name, now = self._settling.name, time.time_ns()
+        name, now, found = self._settling.name, time.time_ns(), self._read([offset])
         log.error("%s: event %d is put aside: %s", name, offset, reason)
         letters = [
             DeadLetter(name, offset, json_events.write(decode(block)[index]), attempts, now, now, reason)
-            for block, [index] in self._read([offset])
+            for block, [index] in found
         ]
         before = self._letters.pop(offset, None)
         for letter in letters:

@@ -110,7 +110,7 @@ def test_the_hub_rests_while_subscribers_wait(tmp_path: Path) -> None:
         before = green.hub().passes
         green.Signal().wait(0.3)
 
-        assert green.hub().passes - before < 50
+        assert green.hub().passes - before < 200
 
 
 @on_hub
