@@ -140,7 +140,10 @@ class Ceiling:
         self.name = f"load generator's ceiling, {name}"
         self.note = "a C server that counts bytes and answers; parses, stores and handles nothing"
         if fan:
-            self.note = "a C server that passes bytes on to all other connections; parses and stores nothing"
+            self.note = (
+                "a C server that passes bytes on to all other connections as they come; parses and stores nothing. A "
+                "server that sends more at once can be above it"
+            )
 
     def message(self, *, deflate: bool = False) -> Message:
         """The message whose ceiling it shows."""

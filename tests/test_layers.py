@@ -49,9 +49,9 @@ ROOMS = {
     # What administrators ask for, joined with who does it.
     "administration": {"subscriptions", "listen", "protocol", "dispatch", "journal"},
     "daemon": {
-        "administration", "report", "doors", "observe", "subscriptions", "client", "filters", "dispatch", "plugin",
-        "listen", "ingest", "duplicates", "volatile", "journal", "protocol", "formats", "green", "systemd", "process", "routing", "config", "event",
-        "errors",
+        "administration", "report", "doors", "observe", "subscriptions", "client", "filters", "dispatch",
+        "plugin", "listen", "ingest", "duplicates", "volatile", "journal", "protocol", "formats", "green",
+        "systemd", "process", "routing", "config", "event", "errors",
     },
     # The daemon as a process.
     "service": {"daemon", "observe", "plugin", "green", "process", "config"},

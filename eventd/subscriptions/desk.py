@@ -130,7 +130,8 @@ class Subscriptions:
 
     def _durable(self, name: str, id: bytes, ask: Subscribe, outlet: Outlet) -> Opened:
         shape = Shape(outlet.codec, ask.types, ask.filters, next(self._sids))
-        position = self._journal.end if self.groups.knows(name) else begin(self._journal, ask)[0]
+        self.groups.await_leaving(name)
+        position, recovered = (self._journal.end, True) if self.groups.knows(name) else begin(self._journal, ask)
         group, told = self.groups.find(name, shape, position)
         member = Member(id, outlet, shape, group, ask.credit, self._window, self._leave)
         group.admitted.add(member)
@@ -140,7 +141,8 @@ class Subscriptions:
         group.known.wait()
         self._join(member, Present.of(shape, outlet, name))
         offset = group.record.offset
-        return Opened(member, self._journal.epoch, offset, self._journal.end, offset >= self._journal.first)
+        recovered = recovered and offset >= self._journal.first
+        return Opened(member, self._journal.epoch, offset, self._journal.end, recovered)
 
     def _join(self, key: object, present: Present) -> None:
         self._lines.announce(self._presence.join(key, present))

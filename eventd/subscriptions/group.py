@@ -14,6 +14,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Sequence
+from time import perf_counter
 
 from eventd.dispatch.commits import Timers
 from eventd.dispatch.feed import Feed, Parked
@@ -25,6 +26,7 @@ from eventd.green import Group as Greens
 from eventd.green import Signal
 from eventd.journal import ConsumerRecord, DeadLetter, Journal
 from eventd.subscriptions.found import Picked, find
+from eventd.subscriptions.frames import Pace
 from eventd.subscriptions.member import Member
 from eventd.subscriptions.settling import Settling
 from eventd.subscriptions.shape import Shape
@@ -48,11 +50,12 @@ class Group:
     """Hands events to members until it is stopped.
 
     :param shape: what is wanted; its format is of no matter. :param record: where it is.
+    :param pace: that of all who hand out.
     """
 
     def __init__(
         self, name: str, shape: Shape, journal: Journal, feed: Feed, timers: Timers, greens: Greens,
-        record: ConsumerRecord,
+        record: ConsumerRecord, pace: Pace,
     ) -> None:  # fmt: skip
         self.name = name
         #: All of its members, and in the order of their turns those that know of it.
@@ -61,6 +64,7 @@ class Group:
         self._journal = journal
         self._feed = feed
         self._greens = greens
+        self._pace = pace
         self._bed = Parked(record.offset)
         self._news = Signal()
         self._stop = Signal()
@@ -101,13 +105,14 @@ class Group:
                 log.exception("%s: it goes on from its last place", self.name)
                 self._go_back()
                 self._stop.wait(TRY_AGAIN)
+        # Not before it is awake: what came until then would be taken for not wanted.
+        self._feed.unsubscribe(self._bed)
         self._settling.close()
         self._verdicts.give_up()
         self.ended.set()
 
     def stop(self) -> None:
         """Have it end; what members hold is handed out again by the next daemon."""
-        self._feed.unsubscribe(self._bed)
         self._stop.set()
         self._settling.stop()
         self.look()
@@ -159,20 +164,33 @@ class Group:
     # The green thread.
 
     def _step(self) -> None:
+        self._pace.wait()
         self._news.clear()
         if self._settling.broken:
             self._go_back()
         if self._verdicts:
             self._verdicts.judge()
-        if not self._have():
+        began = perf_counter()
+        have = self._have()
+        member = self._next_member() if have else None
+        if member is not None:
+            self._serve(member)
+        # Where the disk was waited for, too: then others are let go first without need, which costs them nothing.
+        self._pace.took(perf_counter() - began)
+        if member is None:
+            self._rest(have)
+
+    def _rest(self, have: bool) -> None:
+        """Nobody is handed anything now: wait until that may be different."""
+        if not have:
             if self._intake.position >= self._journal.end:
                 self._sleep()
-            return
-        member = self._next_member()
-        if member is None:
+        elif self.members:
             self._news.wait(LOOK_UP)
-        else:
-            self._serve(member)
+        elif not self._news.is_set():
+            # Read again when somebody comes: many without members, each with some megabytes at hand, are too many.
+            self._intake.start(self._bed.position, self._settling.above)
+            self._news.wait()
 
     @property
     def _due(self) -> bool:

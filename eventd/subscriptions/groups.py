@@ -10,11 +10,12 @@ import msgspec
 
 from eventd.dispatch.feed import Feed
 from eventd.dispatch.progress import ConsumerStatus
-from eventd.errors import InvalidSubscription, RateLimited
+from eventd.errors import InvalidSubscription, JournalUnavailable, RateLimited
 from eventd.green import Group as Greens
-from eventd.green import Hub
+from eventd.green import Hub, Signal
 from eventd.journal import ConsumerRecord, Journal
 from eventd.protocol.native import JSON
+from eventd.subscriptions.frames import Pace
 from eventd.subscriptions.group import Group
 from eventd.subscriptions.settling import TERMS
 from eventd.subscriptions.shape import Shape
@@ -41,7 +42,10 @@ class Groups:
         self._hub = hub
         self._most = most
         self._greens = Greens("subscriptions")
+        self._pace = Pace(lambda: hub.passes)
         self._groups: dict[str, Group] = {}
+        #: Those that are being forgotten, and what is set when they are gone.
+        self._leaving: dict[str, Signal] = {}
 
     def __iter__(self) -> Iterator[Group]:
         return iter(list(self._groups.values()))
@@ -87,15 +91,27 @@ class Groups:
         """Drop one without members: its place and what was not settled are gone.
 
         :raises KeyError: when there is none. :raises ValueError: when it has members.
+        :raises JournalUnavailable: when the disk refuses; then it is still there.
         """
         name = name if name.startswith(PREFIX) else PREFIX + name
-        group = self._groups[name]
-        if group.admitted:
+        group = self._groups.get(name)
+        if group is None and (name in self._leaving or name not in self._journal.consumers):
+            raise KeyError(name)
+        if group is not None and group.admitted:
             raise ValueError(f"{name} has {len(group.admitted)} members: they have to unsubscribe first")
-        del self._groups[name]
-        group.stop()
-        group.ended.wait(ENDS_WITHIN)
-        self._journal.forget_consumer(name)
+        self._groups.pop(name, None)
+        gone = self._leaving[name] = Signal()
+        try:
+            self._end(name, group)
+        finally:
+            del self._leaving[name]
+            gone.set()
+
+    def await_leaving(self, name: str) -> None:
+        """Wait for one of this name that is being forgotten: who comes now begins anew."""
+        leaving = self._leaving.get(PREFIX + name)
+        if leaving is not None:
+            leaving.wait()
 
     def status(self) -> list[ConsumerStatus]:
         """How each is."""
@@ -109,6 +125,17 @@ class Groups:
         except (msgspec.DecodeError, InvalidSubscription):
             log.exception("%s: it is not known what it is subscribed to; it waits for a member", name)
 
+    def _end(self, name: str, group: Group | None) -> None:
+        if group is not None:
+            group.stop()
+            group.ended.wait(ENDS_WITHIN)
+        try:
+            self._journal.forget_consumer(name)
+        except JournalUnavailable:
+            if group is not None:
+                self._run(name, group.shape, self._journal.consumers[name]).known.set()
+            raise
+
     def _create(self, name: str, shape: Shape, position: int) -> Group:
         if self._most and len(self._groups) >= self._most:
             hint = "eventd handlers forget NAME, or [limits] durable_subscriptions"
@@ -117,7 +144,7 @@ class Groups:
         return self._run(name, shape, record)
 
     def _run(self, name: str, shape: Shape, record: ConsumerRecord) -> Group:
-        group = Group(name, shape, self._journal, self._feed, self._hub, self._greens, record)
+        group = Group(name, shape, self._journal, self._feed, self._hub, self._greens, record, self._pace)
         self._groups[name] = group
         self._greens.spawn(name, group.run)
         return group

@@ -11,10 +11,10 @@ from eventd.event import Block
 from eventd.green import Hub
 from eventd.journal import Journal
 from eventd.protocol.native import Codec
-from eventd.routing import Router
+from eventd.routing import Patterns, Router
 from eventd.subscriptions.frames import Cutter, FrameCache, Pace
 from eventd.subscriptions.live import Live
-from eventd.subscriptions.presence import asks_for_presence
+from eventd.subscriptions.presence import naming_presence
 from eventd.subscriptions.shape import Shape
 from eventd.subscriptions.subscriber import Subscriber
 
@@ -30,7 +30,8 @@ class Line:
         self.cutter = cutter
         self.live = live
         self.subscribers: set[Subscriber] = set()
-        self.asks_for_presence = asks_for_presence(shape.types)
+        #: Whether it asks for an event of presence, by a pattern that names such.
+        self.asks_for = Patterns(naming_presence(shape.types)).matches
 
 
 class Lines:
@@ -83,7 +84,7 @@ class Lines:
     def announce(self, block: Block) -> None:
         """Hand out an event of presence to those who ask for such."""
         for line in self._router.match(block.types[0]):
-            if line.asks_for_presence:
+            if line.asks_for(block.types[0]):
                 line.live.deliver(block)
 
     def forget_frames(self) -> None:

@@ -17,7 +17,7 @@ from eventd.green import sleep
 from eventd.subscriptions.outlet import Outlet
 from eventd.subscriptions.shape import Shape
 
-__all__ = ["JOINED", "LEFT", "Presence", "Present", "asks_for_presence", "overlap"]
+__all__ = ["JOINED", "LEFT", "Presence", "Present", "naming_presence", "overlap"]
 
 JOINED, LEFT = "eventd.presence.joined", "eventd.presence.left"
 #: Subscriptions that are looked at before others have their turn.
@@ -78,9 +78,9 @@ class Presence:
         return Block(-1, 1, Encoding.JSON, (type,), time.time_ns(), draft.body)
 
 
-def asks_for_presence(types: Iterable[str]) -> bool:
-    """Whether one of the patterns names the types of these events."""
-    return any(pattern.split(".")[:2] == _TOKENS for pattern in types)
+def naming_presence(types: Iterable[str]) -> list[str]:
+    """Those of the patterns that name the types of these events."""
+    return [pattern for pattern in types if pattern.split(".")[:2] == _TOKENS]
 
 
 def overlap(one: str, other: str) -> bool:

@@ -70,8 +70,9 @@ class Settling:
         self._commit(lost=-1, raised=[letter])
 
     def remember(self, terms: bytes) -> None:
-        """Keep what it is subscribed to."""
+        """Keep what it is subscribed to; returns when that is durable, or will not be."""
         self._commit(state={TERMS: terms})
+        self._commits.drain()
 
     def move(self) -> None:
         """Its place may have moved."""

@@ -18,9 +18,11 @@ NAME = "subscription:it"
 class Joined:
     """A client that is a member of ``it``, from the earliest event on where it is new."""
 
-    def __init__(self, world: World, *types: str, codec: Codec = JSON, **fields: Any) -> None:
+    def __init__(
+        self, world: World, *types: str, codec: Codec = JSON, start: int | str = "earliest", **fields: Any
+    ) -> None:
         self.client = Client(world, codec)
-        self.told = self.client.subscribe(*types, **{"name": "it", "from": "earliest", **fields})
+        self.told = self.client.subscribe(*types, **{"name": "it", "from": start, **fields})
         self.sid: int = self.told["sid"]
 
     @property
@@ -60,7 +62,9 @@ def caught_up(world: World, settled: int, dead: int = 0, name: str = NAME) -> Co
     def there() -> bool:
         status = balanced(world, name)
         record = world.journal.consumers.get(name)
-        return (status.settled, status.dead, status.pending) == (settled, dead, 0) and record == group(world, name).record
+        return (status.settled, status.dead, status.pending) == (settled, dead, 0) and record == group(
+            world, name
+        ).record
 
     wait(there, "the books to be right")
     return balanced(world, name)

@@ -224,3 +224,22 @@ def test_it_stops_while_subscribers_catch_up(tmp_path: Path) -> None:
         assert world.subscriptions.stop(1.0)
         wait(lambda: not len(world.subscriptions._greens))
         green.sleep(0)
+
+
+@on_hub
+@pytest.mark.parametrize(
+    ("wish", "offset", "recovered"),
+    [
+        ({"from": 1}, 1, True), ({"from": 9}, 3, False), ({"from": 1, "epoch": "another"}, 0, False), ({}, 3, True),
+    ],
+)  # fmt: skip
+def test_a_new_durable_one_is_told_whether_something_is_missing_where_it_begins(
+    tmp_path: Path, wish: dict[str, Any], offset: int, recovered: bool
+) -> None:
+    with World(tmp_path) as world:
+        world.publish(3)
+        told = Client(world).subscribe(name="kept", **wish)
+        assert (told["offset"], told["recovered"]) == (offset, recovered)
+        # Who joins it later goes on where it is, whatever is asked for.
+        again = Client(world).subscribe(name="kept", **wish)
+        assert (again["offset"], again["recovered"]) == (offset, True)

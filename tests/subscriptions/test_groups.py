@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from eventd.errors import InvalidSubscription, RateLimited
+from eventd.errors import InvalidSubscription, JournalUnavailable, RateLimited
 from eventd.protocol.asks import Subscribe
 from eventd.subscriptions.settling import TERMS
 from tests.subscriptions.members import NAME, Joined, balanced, caught_up, durable, group
@@ -37,17 +37,30 @@ def test_what_was_settled_does_not_come_after_a_restart_and_what_was_not_does(tm
 
 
 @on_hub
+def test_what_comes_while_it_ends_is_not_taken_for_unwanted(tmp_path: Path) -> None:
+    with World(tmp_path) as world:
+        Joined(world, "a")
+        wait(lambda: group(world)._bed.parked)
+        # It is told to stop, and the feed has its turn first.
+        world.commit("a", "a", "a")
+        group(world).stop()
+        wait(lambda: world.feed.offset == 3)
+    with World(tmp_path) as world:
+        Joined(world, "a").got(0, 1, 2)
+
+
+@on_hub
 def test_only_a_new_one_begins_where_it_was_asked_for(tmp_path: Path) -> None:
     with World(tmp_path) as world:
         world.publish(4)
-        one = Joined(world, **{"from": 2})
+        one = Joined(world, start=2)
         one.got(2, 3)
         assert one.told["offset"] == balanced(world).since == 2
         one.settle(2, 3)
         wait(lambda: balanced(world).settled == 2)
         one.leave()
         world.publish(1)
-        other = Joined(world, **{"from": "earliest"})
+        other = Joined(world)
         assert (other.told["offset"], other.told["recovered"]) == (4, True)
         other.got(4)
 
@@ -192,6 +205,45 @@ def test_what_is_forgotten_stays_so_after_a_restart(tmp_path: Path) -> None:
 
 
 @on_hub
+def test_who_comes_while_it_is_forgotten_begins_anew(tmp_path: Path) -> None:
+    with World(tmp_path) as world:
+        world.publish(3)
+        one = Joined(world)
+        one.got(0, 1, 2)
+        one.settle((0, 2))
+        one.leave()
+        world.group.spawn("forget", world.subscriptions.groups.forget, "it")
+        wait(lambda: not world.subscriptions.groups.knows("it"))
+        other = Joined(world)
+        other.got(0, 1, 2)
+        other.settle(1)
+        wait(lambda: durable(world) == (0, ((1, 2),)))
+    with World(tmp_path) as world:
+        Joined(world).got(0, 2)
+
+
+@on_hub
+def test_what_the_disk_does_not_let_go_is_still_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str) -> None:
+        raise JournalUnavailable("the disk is full")
+
+    with World(tmp_path) as world:
+        world.publish(3)
+        one = Joined(world)
+        one.got(0, 1, 2)
+        one.settle(1)
+        one.leave()
+        with monkeypatch.context() as broken:
+            broken.setattr(world.journal, "forget_consumer", refuse)
+            with pytest.raises(JournalUnavailable):
+                world.subscriptions.groups.forget("it")
+        other = Joined(world)
+        other.got(0, 2)
+        other.settle(0, 2)
+        caught_up(world, 3)
+
+
+@on_hub
 def test_there_are_not_more_than_may_be(tmp_path: Path) -> None:
     with World(tmp_path, most_durable=2) as world:
         Joined(world)
@@ -223,6 +275,21 @@ def test_one_whose_wish_is_damaged_waits_for_a_member_at_its_place(
         assert "it waits for a member" in caplog.text
         assert world.subscriptions.status() == []
         member = Joined(world)
+        assert member.told["offset"] == 1
         member.got(1, 2)
         member.settle(1, 2)
         caught_up(world, 3)
+    assert "goes back" not in caplog.text
+
+
+@on_hub
+def test_one_whose_wish_is_damaged_can_be_forgotten(tmp_path: Path) -> None:
+    with World(tmp_path) as world:
+        Joined(world).leave()
+    with World(tmp_path) as world:
+        world.sql("UPDATE state SET value = ? WHERE consumer = ?", b"no json", NAME)
+    with World(tmp_path) as world:
+        world.subscriptions.groups.forget("it")
+        assert NAME not in world.journal.consumers
+        with pytest.raises(KeyError):
+            world.subscriptions.groups.forget("it")

@@ -185,3 +185,17 @@ def test_a_volatile_event_that_two_patterns_match_comes_once(tmp_path: Path) -> 
         wait(lambda: client.types[-1:] == ["last"])
 
         assert client.types == ["v.a", "v.b", "last"]
+
+
+@on_hub
+def test_who_names_one_event_of_presence_gets_no_other_though_a_pattern_would_match(tmp_path: Path) -> None:
+    with World(tmp_path) as world:
+        asking = Client(world)
+        asking.subscribe(">", "eventd.presence.joined")
+        guest = Client(world)
+        guest.subscribe("a")
+        guest.close()
+        world.commit("last")
+        wait(lambda: "last" in asking.types)
+
+        assert asking.types == ["eventd.presence.joined", "last"]

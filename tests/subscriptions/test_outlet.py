@@ -25,6 +25,9 @@ class Paper:
     def write(self, data: bytes) -> None:
         self.written.append(data)
 
+    def write_now(self, data: bytes) -> None:
+        self.written.append(data)
+
     def drain(self, timeout: float | None = None) -> bool:
         return True
 

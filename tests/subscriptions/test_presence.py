@@ -14,15 +14,13 @@ from eventd.protocol.native import JSON
 from eventd.routing import Patterns, valid_pattern
 from eventd.subscriptions import presence as module
 from eventd.subscriptions.outlet import Outlet, Writable
-from eventd.subscriptions.presence import JOINED, LEFT, Presence, Present, asks_for_presence, overlap
+from eventd.subscriptions.presence import JOINED, LEFT, Presence, Present, naming_presence, overlap
 from eventd.subscriptions.shape import Shape
 from tests.dispatch.world import on_hub
 
 #: Every type of up to four tokens of an alphabet that has one more than the patterns.
 TYPES = [".".join(each) for length in range(1, 5) for each in itertools.product("abc", repeat=length)]
-PATTERNS = (
-    st.lists(st.sampled_from(["a", "b", "*", ">"]), min_size=1, max_size=3).map(".".join).filter(valid_pattern)
-)
+PATTERNS = st.lists(st.sampled_from(["a", "b", "*", ">"]), min_size=1, max_size=3).map(".".join).filter(valid_pattern)
 
 
 class Here:
@@ -69,8 +67,7 @@ def test_the_rest_is_at_least_one_token(one: str, other: str, both: bool) -> Non
     ],
 )  # fmt: skip
 def test_only_who_names_these_types_asks_for_them(pattern: str, asks: bool) -> None:
-    assert asks_for_presence([pattern]) is asks
-    assert asks_for_presence(["a", pattern]) is asks
+    assert naming_presence(["a", pattern, ">"]) == ([pattern] if asks else [])
 
 
 def test_those_who_come_and_go_are_events_with_what_they_asked_for() -> None:
@@ -80,7 +77,9 @@ def test_those_who_come_and_go_are_events_with_what_they_asked_for() -> None:
     assert left is not None
 
     assert (joined.types, left.types) == ((JOINED,), (LEFT,))
-    (came,), (went,) = (body if isinstance(body, list) else [body] for body in map(json.loads, (joined.body, left.body)))
+    (came,), (went,) = (
+        body if isinstance(body, list) else [body] for body in map(json.loads, (joined.body, left.body))
+    )
     assert came["source"] == went["source"] == "//node/presence"
     assert came["id"] != went["id"]
     assert came["data"] == went["data"]

@@ -10,8 +10,10 @@ import pytest
 
 from eventd.dispatch import commits
 from eventd.errors import EventdError, JournalUnavailable, Superseded
+from eventd.event import Block
 from eventd.journal import Unit
 from eventd.subscriptions import group as group_module
+from eventd.subscriptions.settling import TERMS
 from tests.subscriptions.members import NAME, Joined, balanced, caught_up, dead, durable, group
 from tests.subscriptions.world import World, on_hub, wait
 
@@ -55,7 +57,12 @@ def test_what_is_settled_is_durable_soon_and_written_together(tmp_path: Path) ->
         world.publish(100, each=10)
         member = Joined(world)
         member.got(*range(100))
-        door.refuses = lambda unit: bool(units.append(unit))
+
+        def looks(unit: Unit) -> bool:
+            units.append(unit)
+            return False
+
+        door.refuses = looks
         for offset in range(99):
             member.settle(offset)
         assert balanced(world).settled == 99
@@ -190,6 +197,24 @@ def test_where_the_journal_has_gone_another_way_it_begins_anew_from_what_is_dura
 
 
 @on_hub
+def test_where_it_begins_anew_nobody_settles_what_somebody_else_has_by_now(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    door = Refusing(world, lambda: Superseded("another way"))
+    with world:
+        world.publish(3)
+        one, other = Joined(world, credit=3), Joined(world, credit=0)
+        one.got(0, 1, 2)
+        door.refuses = lambda unit: not door.refused
+        one.settle(0)
+        other.client.say(op="credit", sid=other.sid, n=10)
+        other.got(0, 1, 2)
+        one.settle((0, 2))
+        assert balanced(world).settled == 0
+        other.settle((0, 2))
+        caught_up(world, 3)
+
+
+@on_hub
 def test_where_it_begins_anew_letters_are_told_as_not_settled_and_can_be_tried_again(tmp_path: Path) -> None:
     world = World(tmp_path)
     door = Refusing(world, lambda: Superseded("another way"))
@@ -224,11 +249,11 @@ def test_what_fails_for_another_reason_is_begun_anew(tmp_path: Path, caplog: pyt
         member.settle(0)
         read, failed = world.journal.read, [0]
 
-        def fails(offset: int, *limit: int) -> Any:
+        def fails(offset: int, limit: int = 1) -> list[Block]:
             if offset == 2 and not failed[0]:
                 failed[0] = 1
                 raise ZeroDivisionError
-            return read(offset, *limit)
+            return read(offset, limit)
 
         wait(lambda: world.feed.offset == 2)
         world.journal.read = fails  # type: ignore[method-assign]  # the journal of this test
@@ -237,3 +262,19 @@ def test_what_fails_for_another_reason_is_begun_anew(tmp_path: Path, caplog: pyt
         assert member.offsets in ([0, 1, 1, 2], [0, 1, 2])
         member.settle((0, 2))
         caught_up(world, 3)
+
+
+@on_hub
+def test_another_wish_is_durable_before_it_is_promised_though_places_are_under_way(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    door = Refusing(world, full)
+    with world:
+        world.publish(3)
+        one = Joined(world)
+        one.got(0, 1, 2)
+        one.settle((0, 1))
+        one.leave()
+        door.refuses = lambda unit: len(door.refused) < 3
+        Joined(world, "b")
+        assert len(door.refused) >= 3
+        assert world.journal.state(NAME).get(TERMS) == group(world).shape.terms

@@ -29,6 +29,11 @@ def rejected(world: World, member: Joined, *offsets: int) -> None:
     wait(lambda: len(dead(world)) == before + len(offsets))
 
 
+def tried(member: Joined, offset: int, attempts: int) -> None:
+    """Wait until an event has come so often."""
+    wait(lambda: member.offsets.count(offset) == attempts)
+
+
 @on_hub
 def test_what_is_to_be_tried_again_comes_again_with_a_pause(tmp_path: Path) -> None:
     with World(tmp_path) as world:
@@ -71,7 +76,7 @@ def test_after_too_many_attempts_it_is_a_dead_letter(tmp_path: Path) -> None:
         world.publish(2, subject="s", each=2)
         member = Joined(world)
         for attempt in range(1, 4):
-            wait(lambda attempt=attempt: member.offsets.count(1) == attempt)
+            tried(member, 1, attempt)
             member.settle(1, outcome="retry")
         wait(lambda: dead(world))
         member.settle(0)
@@ -136,7 +141,7 @@ def test_a_letter_that_is_given_up_again_is_the_same_one_with_all_its_attempts(t
         told: list[Any] = []
         group(world).retry([letter], lambda *it: told.append(it))
         for attempt in range(2, 5):
-            wait(lambda attempt=attempt: member.offsets == [0] * attempt)
+            tried(member, 0, attempt)
             member.settle(0, outcome="retry")
         wait(lambda: told == [(letter.id, False)])
 
