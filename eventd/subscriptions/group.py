@@ -39,8 +39,7 @@ log = logging.getLogger(__name__)
 #: Seconds after which one that sleeps writes its place, and one that could not read tries again.
 LOOK_UP, TRY_AGAIN = 5.0, 1.0
 
-#: Events that are handed out and not settled, all members' together: as many numbers are kept and written. What is
-#: among them may be handed out once more.
+#: Events that are open, all members' together: so many numbers are kept. These may be handed out once more.
 MOST_OPEN = 100_000
 #: Bytes of events in one message; the last one may be larger.
 MOST_BYTES = 256 * 1024

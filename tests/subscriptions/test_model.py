@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from eventd import green
@@ -155,6 +155,7 @@ def run(directory: Path, steps: list[tuple[str, Any]]) -> None:
 
 
 @given(STEPS)
+@example([("commit", ["a", "a", "a"]), ("restart", None), ("commit", ["a"])])
 @settings(max_examples=25, deadline=None)
 def test_each_event_is_settled_once_or_given_up_once(steps: list[tuple[str, Any]]) -> None:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as directory:
