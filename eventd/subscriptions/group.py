@@ -106,6 +106,7 @@ class Group:
                 self._stop.wait(TRY_AGAIN)
         # Not before it is awake: what came until then would be taken for not wanted.
         self._feed.unsubscribe(self._bed)
+        self._verdicts.finish()
         self._settling.close()
         self._verdicts.give_up()
         self.ended.set()
@@ -118,13 +119,8 @@ class Group:
 
     def status(self) -> ConsumerStatus:
         """How it is now."""
-        if not self.members:
-            state = "no members"
-        elif self._settling.unsettled.open:
-            state = "running"
-        else:
-            state = "idle"
-        return self._settling.status(state, self._verdicts.retries)
+        state = "running" if self._settling.unsettled.open else "idle"
+        return self._settling.status(state if self.members else "no members", self._verdicts.retries)
 
     @property
     def record(self) -> ConsumerRecord:

@@ -15,6 +15,7 @@ from eventd.dispatch.letter import once_more
 from eventd.dispatch.ordering import Waiting
 from eventd.dispatch.retried import Retried, Told
 from eventd.dispatch.retry import Policy
+from eventd.errors import JournalUnavailable
 from eventd.formats import json_events
 from eventd.formats.blocks import decode
 from eventd.journal import DeadLetter
@@ -87,6 +88,13 @@ class Verdicts:
         finally:
             if letters:
                 self._settling.bury(letters)
+
+    def finish(self) -> None:
+        """Carry out what was said before the end, as far as the disk answers."""
+        try:
+            self.judge()
+        except JournalUnavailable as error:
+            log.warning("%s: what was said last is not carried out: %s", self._settling.name, error)
 
     def forget(self) -> None:
         """Nothing that was said counts any more, and what is tried again has to be asked for once more."""

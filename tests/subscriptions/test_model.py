@@ -12,9 +12,13 @@ from hypothesis import strategies as st
 
 from eventd import green
 from eventd.dispatch.retry import Policy
+from eventd.errors import JournalUnavailable
+from eventd.event import Block
+from eventd.journal import Unit
 from eventd.protocol.native import JSON, MSGPACK
+from eventd.subscriptions import group as group_module
 from eventd.subscriptions import verdicts
-from tests.subscriptions.members import Joined, balanced, caught_up, dead
+from tests.subscriptions.members import NAME, Joined, balanced, caught_up, dead, group
 from tests.subscriptions.world import World, on_hub, wait
 
 ATTEMPTS = 3
@@ -30,17 +34,46 @@ STEPS = st.lists(
         st.tuples(st.just("leave"), WHO),
         st.tuples(st.sampled_from(["done", "done", "retry", "reject"]), st.tuples(WHO, WHICH)),
         st.tuples(st.just("read"), WHICH),
+        st.tuples(st.sampled_from(["pause", "resume"]), WHO),
+        st.tuples(st.sampled_from(["refuse", "fail"]), WHICH),
         st.tuples(st.just("restart"), st.none()),
     ),
     max_size=40,
 )
 
 
+class Trouble:
+    """A disk that refuses what a durable subscription writes or reads for some times."""
+
+    def __init__(self, world: World) -> None:
+        #: How many times it still does.
+        self.refusals = 0
+        self.failures = 0
+        self._world = world
+        self._submit, self._read = world.journal.submit, world.journal.read
+        world.journal.submit = self.submit  # type: ignore[method-assign]  # the journal of this test
+        world.journal.read = self.read  # type: ignore[method-assign]
+
+    def submit(self, unit: Unit, done: Any) -> None:
+        if self.refusals and NAME in unit.moves:
+            self.refusals -= 1
+            self._world.bridge.post(done, JournalUnavailable("the disk is full", retry_after=0.01))
+        else:
+            self._submit(unit, done)
+
+    def read(self, offset: int, limit: int = 4 << 20) -> list[Block]:
+        if self.failures and green.current_name() == NAME:
+            self.failures -= 1
+            raise JournalUnavailable("the disk does not answer")
+        return self._read(offset, limit)
+
+
 class Model:
     """A durable subscription to ``a`` beside what is known of each of its events."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, **options: Any) -> None:
         self.directory = directory
+        self.options = options
         self.members: list[Joined] = []
         self.read: dict[Joined, int] = {}
         self.wanted: set[int] = set()
@@ -49,8 +82,13 @@ class Model:
         self.holders: dict[int, Joined] = {}
         self.failed: dict[int, int] = {}
         self.joined = 0
-        self.world = World(directory).__enter__()
+        self.open()
         self.join(None)
+
+    def open(self) -> None:
+        self.world = World(self.directory, **self.options)
+        self.trouble = Trouble(self.world)
+        self.world.__enter__()
 
     def commit(self, types: list[str]) -> None:
         first = self.world.commit(*types)
@@ -90,10 +128,30 @@ class Model:
                 self.given_up.add(offset)
         member.settle(*held, outcome=outcome)
 
+    def pause(self, who: int) -> None:
+        if self.members:
+            self.members[who % len(self.members)].client.pause()
+
+    def resume(self, who: int) -> None:
+        if self.members:
+            self.members[who % len(self.members)].client.resume()
+
+    def refuse(self, times: int) -> None:
+        self.trouble.refusals = times
+
+    def fail(self, times: int) -> None:
+        self.trouble.failures = times
+
+    def recover(self) -> None:
+        """The disk is well, and what it refused is written."""
+        self.trouble.refusals = self.trouble.failures = 0
+        wait(lambda: not group(self.world)._settling._commits._line)
+
     def restart(self, _: None = None) -> None:
+        self.recover()
         self.world.__exit__(None, None, None)
         self.members, self.holders, self.failed = [], {}, {}
-        self.world = World(self.directory).__enter__()
+        self.open()
         self.check()
 
     def turns(self, number: int) -> None:
@@ -119,6 +177,9 @@ class Model:
 
     def end(self) -> None:
         """Settle all that is left."""
+        self.recover()
+        for member in self.members:
+            member.client.resume()
         self.join(None)
 
         def settled() -> bool:
@@ -140,8 +201,8 @@ class Model:
 
 
 @on_hub
-def run(directory: Path, steps: list[tuple[str, Any]]) -> None:
-    model = Model(directory)
+def run(directory: Path, steps: list[tuple[str, Any]], options: dict[str, Any]) -> None:
+    model = Model(directory, **options)
     try:
         for step, argument in steps:
             if step in ("done", "retry", "reject"):
@@ -154,10 +215,12 @@ def run(directory: Path, steps: list[tuple[str, Any]]) -> None:
         model.world.__exit__(None, None, None)
 
 
-@given(STEPS)
-@example([("commit", ["a", "a", "a"]), ("restart", None), ("commit", ["a"])])
+@given(STEPS, st.sampled_from([{}, {"memory": 1}, {"memory": 1000, "window": 500}]))
+@example([("commit", ["a", "a", "a"]), ("restart", None), ("commit", ["a"])], {})
+@example([("commit", ["a", "a", "a"]), ("read", 3), ("reject", (0, 1)), ("restart", None)], {})
 @settings(max_examples=25, deadline=None)
-def test_each_event_is_settled_once_or_given_up_once(steps: list[tuple[str, Any]]) -> None:
+def test_each_event_is_settled_once_or_given_up_once(steps: list[tuple[str, Any]], options: dict[str, Any]) -> None:
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as directory:
         patch.setattr(verdicts, "POLICY", Policy(ATTEMPTS, 0.001, 0.002))
-        run(Path(directory), steps)
+        patch.setattr(group_module, "TRY_AGAIN", 0.01)
+        run(Path(directory), steps, options)

@@ -10,6 +10,7 @@ import pytest
 
 from eventd.dispatch.retry import Policy
 from eventd.errors import JournalUnavailable
+from eventd.event import Block
 from eventd.subscriptions import group as group_module
 from eventd.subscriptions import verdicts as module
 from tests.subscriptions.members import Joined, balanced, caught_up, dead, group
@@ -240,3 +241,40 @@ def test_what_cannot_be_read_is_given_up_later_and_its_attempts_are_counted_once
         assert [(letter.offset, letter.attempts) for letter in dead(world)] == [(1, 1)]
         assert member.offsets == [0, 1]
     assert "it waits: the disk does not answer" in caplog.text
+
+
+@on_hub
+def test_what_was_said_right_before_a_stop_counts(tmp_path: Path) -> None:
+    with World(tmp_path) as world:
+        world.publish(6)
+        member = Joined(world)
+        member.got(*range(6))
+        member.settle(0, outcome="reject")
+        wait(lambda: dead(world))
+        group(world).retry(dead(world), lambda *_: None)
+        member.got(*range(6), 0)
+        # Of these, one is a letter: what is said of all of them is carried out later.
+        member.settle((0, 2))
+        member.settle(4, outcome="reject")
+        member.settle(5, outcome="retry")
+    with World(tmp_path) as world:
+        assert [letter.offset for letter in dead(world)] == [4]
+        assert (balanced(world).settled, balanced(world).dead) == (3, 1)
+        Joined(world).got(3, 5)
+
+
+@on_hub
+def test_it_ends_though_what_was_said_last_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreadable(offset: int, limit: int = 0) -> list[Block]:
+        raise JournalUnavailable("the disk does not answer")
+
+    with World(tmp_path) as world:
+        world.publish(2)
+        member = Joined(world)
+        member.got(0, 1)
+        monkeypatch.setattr(world.journal, "read", unreadable)
+        member.settle(0, outcome="reject")
+        member.settle(1)
+    with World(tmp_path) as world:
+        Joined(world).got(0)
+        assert (balanced(world).settled, dead(world)) == (1, [])
