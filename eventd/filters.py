@@ -58,12 +58,13 @@ class _Compiler:
         return [self._one(each, f"{where}[{index}]", depth) for index, each in enumerate(filters)]
 
     def _one(self, filter: Any, where: str, depth: int) -> Filter:
-        self._count += 1
-        if self._count > MOST_FILTERS or depth > MOST_DEPTH:
-            raise InvalidSubscription(f"more than {MOST_FILTERS} filters, or more than {MOST_DEPTH} inside each other")
         if not isinstance(filter, dict) or len(filter) != 1:
             raise InvalidSubscription(f"{where} must be a map with one dialect")
         ((dialect, terms),) = filter.items()
+        # Each attribute that is looked at counts like a filter of its own.
+        self._count += max(1, len(terms)) if isinstance(terms, dict) and dialect in _TEXTS else 1
+        if self._count > MOST_FILTERS or depth > MOST_DEPTH:
+            raise InvalidSubscription(f"more than {MOST_FILTERS} filters, or more than {MOST_DEPTH} inside each other")
         within = f"{where}.{str(dialect)[:MOST_TOLD]}"
         if dialect in _TEXTS:
             return _texts(_TEXTS[dialect], terms, within)

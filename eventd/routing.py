@@ -36,8 +36,9 @@ class _Node(Generic[T]):
 
     def __init__(self) -> None:
         self.children: dict[str, _Node[T]] = {}
-        self.here: list[tuple[int, T]] = []
-        self.rest: list[tuple[int, T]] = []
+        # By subscriber the order in which it was added: one of many leaves without a look at the others.
+        self.here: dict[T, int] = {}
+        self.rest: dict[T, int] = {}
 
 
 class Router(Generic[T]):
@@ -59,14 +60,13 @@ class Router(Generic[T]):
         """
         if not valid_pattern(pattern):
             raise ValueError(f"{pattern!r} is no pattern: tokens between dots, * for one, > at the end for the rest")
-        self._entries(pattern).append((self._added, subscriber))
+        self._entries(pattern).setdefault(subscriber, self._added)
         self._added += 1
         self._remembered.clear()
 
     def remove(self, pattern: str, subscriber: T) -> None:
         """Take back what ``add`` did with the same arguments; nothing happens where it did not."""
-        entries = self._entries(pattern)
-        entries[:] = [entry for entry in entries if entry[1] is not subscriber]
+        self._entries(pattern).pop(subscriber, None)
         self._prune(self._root, pattern.split("."))
         self._remembered.clear()
 
@@ -75,7 +75,7 @@ class Router(Generic[T]):
         found = self._remembered.get(type)
         return self._find(type) if found is None else found
 
-    def _entries(self, pattern: str) -> list[tuple[int, T]]:
+    def _entries(self, pattern: str) -> dict[T, int]:
         node = self._root
         for token in pattern.split("."):
             if token == REST:
@@ -91,20 +91,27 @@ class Router(Generic[T]):
         return not (node.children or node.here or node.rest)
 
     def _find(self, type: str) -> tuple[T, ...]:
-        entries: dict[int, T] = {}
+        entries: dict[T, int] = {}
         level = [self._root]
         for token in type.split("."):
             for node in level:
-                entries.update(node.rest)
+                _join(entries, node.rest)
             level = [node.children[key] for node in level for key in {token, ONE} if key in node.children]
         for node in level:
-            entries.update(node.here)
-        found = tuple({id(entries[order]): entries[order] for order in sorted(entries)}.values())
+            _join(entries, node.here)
+        found = tuple(sorted(entries, key=entries.__getitem__))
         if len(type) <= MOST_REMEMBERED:
             if len(self._remembered) >= REMEMBERED:
                 self._remembered.clear()
             self._remembered[type] = found
         return found
+
+
+def _join(entries: dict[T, int], more: dict[T, int]) -> None:
+    """Add subscribers, each with the first order that it has."""
+    for subscriber, order in more.items():
+        if order < entries.get(subscriber, order + 1):
+            entries[subscriber] = order
 
 
 class Patterns:

@@ -246,3 +246,8 @@ def test_anything_is_filters_or_refused(filters: Any, event: dict[str, Any]) -> 
     except InvalidSubscription:
         return
     assert compiled is None or compiled(event) in (True, False)
+
+
+def test_each_attribute_that_is_looked_at_counts():
+    with pytest.raises(InvalidSubscription, match="more than 100 filters"):
+        compile_filters([{"exact": {f"a{number}": "x" for number in range(101)}}])

@@ -87,7 +87,8 @@ class Reader:
 
     def _event(self, text: bytes) -> bytes:
         head = _decode_head(text)
-        if head.eventdoffset is UNSET and UNSET not in (head.specversion, head.id, head.source, head.time):
+        whole = head.eventdoffset is UNSET and UNSET not in (head.specversion, head.id, head.source, head.time)
+        if whole and not self._attributes:
             return text
         event: dict[str, Any] = dict(_decode_event(text))
         # Its place in the journal that it came from, by tail or dump.

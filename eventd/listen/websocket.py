@@ -58,8 +58,16 @@ class WebSocketConnection(Connection):
         try:
             super().serve(data)
         finally:
-            if self._requests is not None:
-                self._requests.close()
+            self._end_subscriptions()
+
+    def refuse(self, error: EventdError) -> None:
+        """Tell the peer why it loses the connection; no events come behind that."""
+        self._end_subscriptions()
+        super().refuse(error)
+
+    def _end_subscriptions(self) -> None:
+        if self._requests is not None:
+            self._requests.close()
 
     def receive(self, data: bytes) -> None:
         """Take bytes, and every message that they complete."""
@@ -105,6 +113,7 @@ class WebSocketConnection(Connection):
 
     def farewell(self) -> None:
         """Close behind the last acks; where the daemon goes, say so."""
+        self._end_subscriptions()
         self.await_acks()
         if self.door.stopping and not self._session.closed:
             stopping = Stopping("the daemon is stopping")

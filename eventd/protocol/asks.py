@@ -21,8 +21,8 @@ __all__ = ["Ask", "AskReader", "Credit", "Declined", "Presence", "Settle", "Subs
 MOST_PATTERN, MOST_NAME = 512, 128
 #: Characters of the place where a subscription begins.
 MOST_PLACE = 64
-#: Patterns of one subscription.
-MOST_PATTERNS = 100
+#: Patterns of one subscription, and tokens of one of them: each token is a place in the routers' trees.
+MOST_PATTERNS, MOST_TOKENS = 32, 16
 #: Bytes of one message: an empty list is a byte in it, and seventy in memory.
 MOST_BYTES = 256 * 1024
 #: Characters of what is wrong with a message that are told: they may quote what a client wrote.
@@ -50,6 +50,7 @@ class Subscribe(msgspec.Struct, rename={"start": "from"}):
     name: Name | None = None
 
     def __post_init__(self) -> None:
+        _check_tokens(self.types)
         if len(self.start) > MOST_PLACE if isinstance(self.start, str) else not 0 <= self.start <= MOST:
             raise ValueError("`from` is no place")
 
@@ -66,6 +67,9 @@ class Presence(msgspec.Struct):
 
     types: Patterns
     id: Raw = Raw()
+
+    def __post_init__(self) -> None:
+        _check_tokens(self.types)
 
 
 class Credit(msgspec.Struct):
@@ -87,6 +91,11 @@ class Settle(msgspec.Struct):
     def __post_init__(self) -> None:
         if self.after is not None and not 0 <= self.after <= MOST:
             raise ValueError("`after` is no number of seconds")
+
+
+def _check_tokens(types: list[str]) -> None:
+    if any(pattern.count(".") >= MOST_TOKENS for pattern in types):
+        raise ValueError(f"a pattern has more than {MOST_TOKENS} tokens")
 
 
 Ask = Subscribe | Unsubscribe | Presence | Credit | Settle

@@ -184,6 +184,7 @@ class Group:
             self._news.wait(LOOK_UP)
         elif not self._news.is_set():
             # Read again when somebody comes: many without members, each with some megabytes at hand, are too many.
+            self._settling.move()
             self._intake.start(self._bed.position, self._settling.above)
             self._news.wait()
 

@@ -122,7 +122,7 @@ class Groups:
         try:
             types, filters = msgspec.json.decode(kept or b"null", type=tuple[list[str], list[Any]])
             self._run(name, Shape(JSON, types, filters), record).known.set()
-        except (msgspec.DecodeError, InvalidSubscription):
+        except (msgspec.DecodeError, InvalidSubscription, JournalUnavailable):
             log.exception("%s: it is not known what it is subscribed to; it waits for a member", name)
 
     def _end(self, name: str, group: Group | None) -> None:

@@ -133,12 +133,13 @@ class Live:
         poor = 0
         behind: list[tuple[Member, int]] = []
         for member in self._members:
-            if member.credit < count:
+            stream = member.stream
+            # Before it is written, too: one connection may have many subscriptions.
+            if member.credit < count or stream.buffered > member.window:
                 poor += 1
                 behind.append((member, frame.start))
                 continue
             member.credit -= count
-            stream = member.stream
             stream.write(frame.frame(member.deflate))
             if stream.buffered > member.window:
                 behind.append((member, frame.end))

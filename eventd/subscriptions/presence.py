@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from itertools import zip_longest
+from time import perf_counter
 from typing import Any
 
 import msgspec
@@ -20,8 +21,8 @@ from eventd.subscriptions.shape import Shape
 __all__ = ["JOINED", "LEFT", "Presence", "Present", "naming_presence", "overlap"]
 
 JOINED, LEFT = "eventd.presence.joined", "eventd.presence.left"
-#: Subscriptions that are looked at before others have their turn.
-LOOKED_AT = 100
+#: Seconds for which subscriptions are looked at before others have their turn.
+LONGEST = 0.003
 #: The tokens with which a pattern asks for them: others, ``>`` among them, do not get them.
 _TOKENS = ["eventd", "presence"]
 
@@ -65,11 +66,13 @@ class Presence:
     def among(self, types: Iterable[str]) -> list[Present]:
         """Those who are subscribed to types that one of these patterns could match; the hub goes on meanwhile."""
         asked, found = list(types), []
-        for looked, present in enumerate(list(self._present.values()), 1):
+        began = perf_counter()
+        for present in list(self._present.values()):
             if any(overlap(one, other) for one in asked for other in present.types):
                 found.append(present)
-            if looked % LOOKED_AT == 0:
+            if perf_counter() - began > LONGEST:
                 sleep(0)
+                began = perf_counter()
         return found
 
     def _event(self, type: str, present: Present) -> Block:

@@ -20,6 +20,10 @@ from eventd.routing import Patterns, valid_pattern
 __all__ = ["Frame", "Shape"]
 
 
+#: Bytes of what one subscription asks for: it is kept, and told to others.
+MOST_TERMS = 16 * 1024
+
+
 class Frame(SharedMessage):
     """One ``events`` message: ``count`` events between the offsets ``start`` and ``end``.
 
@@ -54,11 +58,10 @@ class Shape:
         self.sid = sid
         self.wants = Patterns(self.types).matches
         self._fits = compile_filters(filters)
-
-    @property
-    def terms(self) -> bytes:
-        """What is wanted, the same bytes for the same wish."""
-        return msgspec.json.encode((self.types, self.filters), order="deterministic")
+        #: What is wanted, the same bytes for the same wish.
+        self.terms = msgspec.json.encode((self.types, self.filters), order="deterministic")
+        if len(self.terms) > MOST_TERMS:
+            raise InvalidSubscription(f"types and filters of more than {MOST_TERMS} bytes")
 
     def plain(self, block: Block) -> bool:
         """Whether it is known without looking at its events which of them are wanted."""

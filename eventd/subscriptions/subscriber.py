@@ -129,7 +129,8 @@ class Subscriber:
             self._granted.wait(TRY_AGAIN)
             return
         # While it was read, the subscription may have been closed or begun anew elsewhere.
-        if not self._closed and position == self._position:
+        # Another subscription of the connection may have written first: then this one waits its turn.
+        if not self._closed and position == self._position and self.stream.buffered <= self.window:
             self._deliver(frame)
             if not frame.count and frame.end <= position:
                 # At the end, and not let to the edge: others are written to first.

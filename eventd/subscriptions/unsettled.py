@@ -21,6 +21,10 @@ def held_of(held: set[int], ranges: Ranges) -> list[int]:
     pairs = sorted([each for each in ranges if not isinstance(each, int)])
     if not pairs:
         return sorted(found)
+    if sum([max(0, last - first) + 1 for first, last in pairs]) <= len(held):
+        for first, last in pairs:
+            found.update(held.intersection(range(first, last + 1)))
+        return sorted(found)
     # Each offset is looked at once, however wide the pairs are and however much they overlap.
     there, behind = sorted(held), 0
     for first, last in pairs:

@@ -27,7 +27,10 @@ from eventd.protocol.asks import (
     Subscribe,
     Unsubscribe,
 )
+from eventd.protocol.limits import Limits
+from eventd.protocol.native import JSON
 from eventd.protocol.ops import OPS
+from eventd.protocol.websocket import Message
 
 MODULES: list[Any] = [msgspec.json, msgspec.msgpack]
 REQUESTS = ("subscribe", "unsubscribe", "presence")
@@ -291,3 +294,10 @@ def test_any_fields_are_read_or_refused(module: Any, op: str, data: st.DataObjec
         assert op in REQUESTS and found.id == b"7"
     else:
         assert op in TELLINGS if isinstance(found, MalformedInput) else type(found).__name__.lower() == op
+
+
+@pytest.mark.parametrize("op", ["subscribe", "presence"])
+def test_a_pattern_of_too_many_tokens_is_declined(op: str) -> None:
+    told = {"op": op, "id": 1, "types": [".".join("a" * 17)]}
+    with pytest.raises(Declined, match="more than 16 tokens"):
+        JSON.read(Message(True, msgspec.json.encode(told)), {}, Limits())

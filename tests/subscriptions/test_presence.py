@@ -117,7 +117,7 @@ def test_those_are_told_of_that_could_get_the_same() -> None:
 
 @on_hub
 def test_others_have_their_turn_while_many_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LOOKED_AT", 10)
+    monkeypatch.setattr(module, "LONGEST", 0.0)
     presence = Presence("node")
     keys = [object() for _ in range(100)]
     for key in keys:
