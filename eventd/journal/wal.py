@@ -89,8 +89,27 @@ def committed_frames(wal: BinaryIO) -> dict[int, int]:
 
 def _taken(path: str) -> int:
     """The frames that SQLite took; asking by a checkpoint would need room on the disk."""
-    with open(path + "-shm", "rb") as index:
-        return int(INDEX.unpack(index.read(INDEX.size))[0])
+    return int(INDEX.unpack(os.pread(_index_of(path), INDEX.size, 0))[0])
+
+
+#: Descriptors of WAL indexes. While its file is there, none is closed: with it would go all locks that this process
+#: has on the file, SQLite's among them, and the next program that opens the journal would take itself for the only
+#: one and cut the index off under our feet (SIGBUS).
+_indexes: list[int] = []
+
+
+def _index_of(path: str) -> int:
+    """A descriptor of the WAL index, the same one for the same file."""
+    there = os.stat(path + "-shm")
+    for handle in list(_indexes):
+        known = os.fstat(handle)
+        if (known.st_dev, known.st_ino) == (there.st_dev, there.st_ino):
+            return handle
+        if not known.st_nlink:
+            _indexes.remove(handle)
+            os.close(handle)
+    _indexes.append(os.open(path + "-shm", os.O_RDONLY | os.O_CLOEXEC))
+    return _indexes[-1]
 
 
 def _count(wal: BinaryIO, frames: int) -> int:

@@ -94,3 +94,16 @@ def test_a_killed_daemon_starts_again_with_all_events(directory: Path) -> None:
         daemon.kill()
     with daemon:
         until(lambda: len(daemon.events("torn.one")) == 3, what="all three events")
+
+
+def test_a_daemon_that_found_a_log_keeps_its_lock_on_the_index_of_it(directory: Path) -> None:
+    """Without it, the next command that opens the journal cuts the index off under the daemon."""
+    daemon = DaemonProcess(directory)
+    daemon.start()
+    daemon.run("send", "a.b")
+    daemon.kill()
+    with daemon:
+        index = (directory / "state" / "journal.sqlite-shm").stat().st_ino
+        locks = [line for line in Path("/proc/locks").read_text().splitlines() if f":{index} " in line]
+
+        assert any(line.split()[-2:] == ["128", "128"] for line in locks)
