@@ -105,10 +105,17 @@ class Feed:
         for block in blocks:
             self._route(block)
         if not blocks:
-            # Rows that were set aside leave a gap; nobody waits for them.
-            self.offset = max(self.offset, end)
+            self._pass_gap(end)
+
+    def _pass_gap(self, end: int) -> None:
+        """What is gone before ``end`` may have been wanted by anyone: each has to look for itself."""
+        if end > self.offset:
+            for bed in list(self._patterns):
+                bed.wake(self.offset)
+            self.offset = end
 
     def _route(self, block: Block) -> None:
+        self._pass_gap(block.first)
         if not block.types:
             for bed in list(self._patterns):
                 bed.wake(max(block.first, self.offset))
