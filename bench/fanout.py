@@ -10,7 +10,7 @@ from bench.brokers import BroadcastServer, Nats, Redis
 from bench.cases import Aim, Column, Sample
 from bench.contestants import Ceiling
 from bench.daemon import Eventd
-from bench.generator import Generator, Load
+from bench.generator import Generator
 from bench.machine import Processors
 from bench.publishing import PINNED, WARM
 from bench.running import Contestant
@@ -41,18 +41,7 @@ class _Subscribers:
                 contestant.message(), running.port, directory, self._processors.load,
                 lambda: before.append(running.cpu()), warm=WARM, seconds=WARM + self._seconds, **self.options,
             )  # fmt: skip
-            return self._sample(load, running.cpu() - before[0])
-
-    def _sample(self, load: Load, cpu: float) -> Sample:
-        return {
-            "rate": load.rate,
-            "p50": load.p50 / 1e6,
-            "p99": load.p99 / 1e6,
-            "p999": load.p999 / 1e6,
-            "most": load.most / 1e6,
-            "server_cpu": cpu / load.seconds,
-            "load_cpu": load.cpu / load.seconds,
-        }
+            return load.sample(running.cpu() - before[0])
 
 
 class FanOut(_Subscribers):

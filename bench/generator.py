@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 
 from bench.build import Programs
+from bench.cases import Sample
 from bench.payload import CONNECTION, Message
 from bench.process import Process, free_port
 
@@ -50,6 +51,21 @@ class Load(msgspec.Struct, forbid_unknown_fields=True):
     def rate(self) -> float:
         """Answers per second after the warm-up."""
         return self.counted / ((self.last - max(self.first, self.count_from)) / 1e9)
+
+    def sample(self, server_cpu: float) -> Sample:
+        """What a case keeps of it; times in milliseconds, CPU as a part of one processor.
+
+        :param server_cpu: seconds that the server's processes used.
+        """
+        return {
+            "rate": self.rate,
+            "p50": self.p50 / 1e6,
+            "p99": self.p99 / 1e6,
+            "p999": self.p999 / 1e6,
+            "most": self.most / 1e6,
+            "server_cpu": server_cpu / self.seconds,
+            "load_cpu": self.cpu / self.seconds,
+        }
 
 
 def _told(output: bytes) -> str:

@@ -9,7 +9,7 @@ from bench import payload
 from bench.cases import Aim, Column, Sample
 from bench.contestants import BareServer, Ceiling
 from bench.daemon import Eventd
-from bench.generator import Generator, Load
+from bench.generator import Generator
 from bench.machine import Processors
 from bench.running import Contestant
 
@@ -51,18 +51,7 @@ class _OneEventMessages:
             )  # fmt: skip
             used = running.cpu() - before
             running.wait(load.answered, 30)
-            return self._sample(load, used)
-
-    def _sample(self, load: Load, cpu: float) -> Sample:
-        return {
-            "rate": load.rate,
-            "p50": load.p50 / 1e6,
-            "p99": load.p99 / 1e6,
-            "p999": load.p999 / 1e6,
-            "most": load.most / 1e6,
-            "server_cpu": cpu / load.seconds,
-            "load_cpu": load.cpu / load.seconds,
-        }
+            return load.sample(used)
 
 
 class Publishing(_OneEventMessages):
