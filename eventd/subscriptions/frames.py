@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from time import perf_counter
 
 from eventd.event import Block
-from eventd.green import sleep
 from eventd.journal import Journal
+from eventd.subscriptions.pace import Pace
 from eventd.subscriptions.shape import Frame, Shape
 
-__all__ = ["Cutter", "FrameCache", "Pace"]
+__all__ = ["Cutter", "FrameCache"]
 
 #: Bytes of events above which a message ends with the block that it is in: large enough to be written
 #: cheaply, small beside a window.
@@ -20,8 +20,6 @@ MOST_BYTES = 128 * 1024
 LOOKED_THROUGH = 1 << 20
 #: Bytes of messages that are kept for others who come to the same place; framed, each is there once more.
 KEPT_BYTES = 8 << 20
-#: Seconds of one pass of the hub that all who catch up may take together.
-SECONDS_A_PASS = 0.005
 #: What a kept message costs beside its bytes.
 ENTRY = 400
 
@@ -54,29 +52,6 @@ class FrameCache:
         while self.size > self._limit:
             _, gone = self._frames.popitem(last=False)
             self.size -= len(gone.data) + ENTRY
-
-
-class Pace:
-    """Keeps those who catch up, however many, from taking the hub from everybody else.
-
-    :param passes: how many passes the hub has made.
-    """
-
-    def __init__(self, passes: Callable[[], int]) -> None:
-        self._passes = passes
-        self._now = -1
-        self._spent = 0.0
-
-    def wait(self) -> None:
-        """Wait for a pass that has time left."""
-        while self._passes() == self._now and self._spent >= SECONDS_A_PASS:
-            sleep(0)
-
-    def took(self, seconds: float) -> None:
-        """Count what one of them took in this pass."""
-        if self._passes() != self._now:
-            self._now, self._spent = self._passes(), 0.0
-        self._spent += seconds
 
 
 class Cutter:

@@ -26,8 +26,8 @@ from eventd.green import Group as Greens
 from eventd.green import Signal
 from eventd.journal import ConsumerRecord, DeadLetter, Journal
 from eventd.subscriptions.found import Picked, find
-from eventd.subscriptions.frames import Pace
 from eventd.subscriptions.member import Member
+from eventd.subscriptions.pace import Pace
 from eventd.subscriptions.settling import Settling
 from eventd.subscriptions.shape import Shape
 from eventd.subscriptions.verdicts import Verdicts

@@ -15,8 +15,8 @@ from eventd.green import Group as Greens
 from eventd.green import Hub, Signal
 from eventd.journal import ConsumerRecord, Journal
 from eventd.protocol.native import JSON
-from eventd.subscriptions.frames import Pace
 from eventd.subscriptions.group import Group
+from eventd.subscriptions.pace import Pace
 from eventd.subscriptions.settling import TERMS
 from eventd.subscriptions.shape import Shape
 

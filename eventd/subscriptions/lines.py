@@ -12,8 +12,9 @@ from eventd.green import Hub
 from eventd.journal import Journal
 from eventd.protocol.native import Codec
 from eventd.routing import Patterns, Router
-from eventd.subscriptions.frames import Cutter, FrameCache, Pace
+from eventd.subscriptions.frames import Cutter, FrameCache
 from eventd.subscriptions.live import Live
+from eventd.subscriptions.pace import Pace
 from eventd.subscriptions.presence import naming_presence
 from eventd.subscriptions.shape import Shape
 from eventd.subscriptions.subscriber import Subscriber

@@ -9,8 +9,8 @@ import pytest
 
 from eventd import green
 from eventd.protocol.native import JSON
-from eventd.subscriptions import frames
-from eventd.subscriptions.frames import ENTRY, MOST_BYTES, Cutter, FrameCache, Pace
+from eventd.subscriptions.frames import ENTRY, MOST_BYTES, Cutter, FrameCache
+from eventd.subscriptions.pace import Pace
 from eventd.subscriptions.shape import Frame, Shape
 from tests.subscriptions.world import World, drafts, event, on_hub, wait
 
@@ -76,27 +76,6 @@ class TestCache:
         cache.clear()
 
         assert (cache.size, cache.get(self.shape, 0)) == (0, None)
-
-
-@on_hub
-def test_who_catches_up_waits_for_the_next_pass_when_this_one_has_no_time_left() -> None:
-    hub = green.hub()
-    pace = Pace(lambda: hub.passes)
-    pace.took(frames.SECONDS_A_PASS / 2)
-    before = hub.passes
-    pace.wait()
-    assert hub.passes == before
-    pace.took(frames.SECONDS_A_PASS)
-    pace.wait()
-    assert hub.passes > before
-
-
-def test_what_was_taken_in_another_pass_does_not_count() -> None:
-    passes = [1]
-    pace = Pace(lambda: passes[0])
-    for passes[0] in range(2, 10):
-        pace.took(frames.SECONDS_A_PASS * 0.9)
-        pace.wait()
 
 
 @on_hub
