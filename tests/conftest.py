@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import pathlib
 import shutil
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from eventd import systemd
 from tests.support.webhooks import webhooks
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -40,3 +43,14 @@ def node_modules() -> pathlib.Path:
     if not shutil.which("node") or not path.is_dir():
         pytest.skip("node or its clients are not installed: make needs")
     return path
+
+
+@pytest.fixture
+def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """What a daemon tells the service manager; what it sets for its process's garbage is undone."""
+    fields: list[dict[str, Any]] = []
+    monkeypatch.setattr(systemd, "notify", lambda **given: fields.append(given))
+    threshold = gc.get_threshold()
+    yield fields
+    gc.unfreeze()
+    gc.set_threshold(*threshold)

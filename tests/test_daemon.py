@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -19,19 +17,10 @@ from eventd.plugin.registry import Registry
 from tests.listen.world import EVENT, STRUCTURED, Peer, on_hub, request, wait
 from tests.plugin.support import configuration
 
+pytestmark = pytest.mark.usefixtures("told")
+
 FREE = "[journal]\nfsync = no\n[listener:http]\nprotocol = http\nbind = 127.0.0.1:0\n"
 POST = request("POST", "/events", json.dumps(EVENT).encode(), **STRUCTURED)
-
-
-@pytest.fixture(autouse=True)
-def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """What the service manager is told."""
-    fields: list[dict[str, Any]] = []
-    monkeypatch.setattr(systemd, "notify", lambda **given: fields.append(given))
-    threshold = gc.get_threshold()
-    yield fields
-    gc.unfreeze()
-    gc.set_threshold(*threshold)
 
 
 class Seen(Handler):

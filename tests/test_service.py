@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from eventd import green, systemd
+from eventd import green
 from eventd.config.options import Configuration
 from eventd.daemon import Daemon
 from eventd.errors import ConfigurationError
@@ -22,18 +20,9 @@ from eventd.service import main
 from tests.plugin.support import configuration
 from tests.support.wait import until
 
+pytestmark = pytest.mark.usefixtures("told")
+
 FREE = "[journal]\nfsync = no\n[listener:http]\nprotocol = http\nbind = 127.0.0.1:0\n"
-
-
-@pytest.fixture(autouse=True)
-def told(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """What the service manager is told."""
-    fields: list[dict[str, Any]] = []
-    monkeypatch.setattr(systemd, "notify", lambda **given: fields.append(given))
-    threshold = gc.get_threshold()
-    yield fields
-    gc.unfreeze()
-    gc.set_threshold(*threshold)
 
 
 @pytest.fixture

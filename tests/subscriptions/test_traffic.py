@@ -13,14 +13,17 @@ from hypothesis import strategies as st
 
 from eventd import green
 from eventd.protocol.native import MSGPACK
-from tests.subscriptions.traffic import WINDOW, Reader, Traffic, on_hub, wait
+from tests.subscriptions.world import Client, World, on_hub, wait
+
+#: Bytes that may wait for one client: few, so that one that does not read is soon behind.
+WINDOW = 4096
 
 
 @on_hub
 def test_what_comes_after_it_subscribed_comes(tmp_path: Path) -> None:
-    with Traffic(tmp_path) as world:
+    with World(tmp_path, window=WINDOW) as world:
         world.publish(3)
-        client = Reader(world)
+        client = Client(world)
         told = client.subscribe("a.>")
         world.publish(4, each=2)
         wait(lambda: client.offsets == [3, 4, 5, 6])
@@ -33,9 +36,9 @@ def test_what_comes_after_it_subscribed_comes(tmp_path: Path) -> None:
 @on_hub
 @pytest.mark.parametrize("start", ["earliest", 0, "0"])
 def test_it_catches_up_and_goes_on_at_the_edge(tmp_path: Path, start: object) -> None:
-    with Traffic(tmp_path, memory=2000) as world:
+    with World(tmp_path, window=WINDOW, memory=2000) as world:
         world.publish(500, each=7)
-        client = Reader(world)
+        client = Client(world)
         client.subscribe("a.b", **{"from": start})
         wait(lambda: len(client.events) == 500)
         world.publish(5)
@@ -46,9 +49,9 @@ def test_it_catches_up_and_goes_on_at_the_edge(tmp_path: Path, start: object) ->
 
 @on_hub
 def test_other_types_are_passed_over_and_the_place_moves(tmp_path: Path) -> None:
-    with Traffic(tmp_path) as world:
+    with World(tmp_path, window=WINDOW) as world:
         world.publish(3, "b")
-        client = Reader(world)
+        client = Client(world)
         client.subscribe("a.>", **{"from": "earliest"})
         wait(lambda: client.ops("events"))
 
@@ -57,8 +60,8 @@ def test_other_types_are_passed_over_and_the_place_moves(tmp_path: Path) -> None
 
 @on_hub
 def test_filters_are_asked_for_each_event(tmp_path: Path) -> None:
-    with Traffic(tmp_path) as world:
-        client = Reader(world)
+    with World(tmp_path, window=WINDOW) as world:
+        client = Client(world)
         client.subscribe(">", filters=[{"exact": {"subject": "yes"}}])
         world.publish(2, subject="no")
         world.publish(2, subject="yes")
@@ -67,8 +70,8 @@ def test_filters_are_asked_for_each_event(tmp_path: Path) -> None:
 
 @on_hub
 def test_no_more_comes_than_is_granted(tmp_path: Path) -> None:
-    with Traffic(tmp_path) as world:
-        client = Reader(world)
+    with World(tmp_path, window=WINDOW) as world:
+        client = Client(world)
         sid = client.subscribe("a.>", credit=3)["sid"]
         world.publish(10, each=4)
         wait(lambda: client.offsets == [0, 1, 2])
@@ -80,8 +83,8 @@ def test_no_more_comes_than_is_granted(tmp_path: Path) -> None:
 
 @on_hub
 def test_one_that_never_reads_costs_its_window_and_nobody_waits_for_it(tmp_path: Path) -> None:
-    with Traffic(tmp_path) as world:
-        slow, fast = Reader(world), Reader(world)
+    with World(tmp_path, window=WINDOW) as world:
+        slow, fast = Client(world), Client(world)
         slow.subscribe("a.>")
         fast.subscribe("a.>")
         slow.pause()
@@ -100,8 +103,8 @@ def test_one_that_never_reads_costs_its_window_and_nobody_waits_for_it(tmp_path:
 
 @on_hub
 def test_the_hub_rests_while_subscribers_wait(tmp_path: Path) -> None:
-    with Traffic(tmp_path) as world:
-        slow, poor = Reader(world), Reader(world)
+    with World(tmp_path, window=WINDOW) as world:
+        slow, poor = Client(world), Client(world)
         slow.subscribe("a.>")
         poor.subscribe("a.>", credit=0)
         slow.pause()
@@ -115,8 +118,8 @@ def test_the_hub_rests_while_subscribers_wait(tmp_path: Path) -> None:
 
 @on_hub
 def test_where_events_are_gone_it_is_told_so_and_goes_on(tmp_path: Path) -> None:
-    with Traffic(tmp_path, memory=1) as world:
-        client = Reader(world)
+    with World(tmp_path, window=WINDOW, memory=1) as world:
+        client = Client(world)
         sid = client.subscribe("a.>", credit=2, **{"from": "earliest"})["sid"]
         world.publish(2)
         wait(lambda: len(client.events) == 2)
@@ -133,8 +136,8 @@ def test_where_events_are_gone_it_is_told_so_and_goes_on(tmp_path: Path) -> None
 
 @on_hub
 def test_when_offsets_mean_something_else_all_begin_anew(tmp_path: Path) -> None:
-    with Traffic(tmp_path) as world:
-        client = Reader(world)
+    with World(tmp_path, window=WINDOW) as world:
+        client = Client(world)
         client.subscribe("a.>")
         world.publish(2)
         wait(lambda: len(client.events) == 2)
@@ -149,8 +152,8 @@ def test_when_offsets_mean_something_else_all_begin_anew(tmp_path: Path) -> None
 
 @on_hub
 def test_nothing_comes_once_it_is_closed(tmp_path: Path) -> None:
-    with Traffic(tmp_path) as world:
-        client, other = Reader(world), Reader(world)
+    with World(tmp_path, window=WINDOW) as world:
+        client, other = Client(world), Client(world)
         sid = client.subscribe("a.>")["sid"]
         other.subscribe("a.>")
         client.say(op="unsubscribe", id=2, sid=sid)
@@ -179,11 +182,11 @@ def test_everything_comes_once_and_in_order_whatever_happens(
 ) -> None:
     @on_hub
     def body() -> None:
-        with tempfile.TemporaryDirectory() as place, Traffic(Path(place), memory=memory) as world:
-            clients: list[tuple[Reader, int]] = []
+        with tempfile.TemporaryDirectory() as place, World(Path(place), window=WINDOW, memory=memory) as world:
+            clients: list[tuple[Client, int]] = []
 
             def join(start: int) -> None:
-                client = Reader(world, *([MSGPACK] if msgpack else []))
+                client = Client(world, *([MSGPACK] if msgpack else []))
                 credit = {} if start % 2 else {"credit": 5}
                 clients.append((client, client.subscribe("a.>", **{"from": start}, **credit)["offset"]))
 
