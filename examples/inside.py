@@ -12,6 +12,9 @@ import msgspec
 
 from eventd import Callback, Emitter, Event, EventManager, State, WebSocket
 
+# Subscribers and callbacks have threads of their own; what they print could meet in one line.
+log = logging.getLogger("inside")
+
 
 class Reading(Event):
     """A temperature reading; every third one is told."""
@@ -36,11 +39,11 @@ class MyApplication(Callback):
 
     def on_connect(self, websocket: WebSocket, resources: list[str]) -> None:
         """The hub is there."""
-        print("connected, reading", *resources, flush=True)
+        log.info("connected, reading %s", ", ".join(resources))
 
     def on_disconnect(self, websocket: WebSocket, resources: list[str]) -> None:
         """The hub is gone; the WebSocket comes back by itself."""
-        print("disconnected", flush=True)
+        log.info("disconnected")
 
     def on_message(self, websocket: WebSocket, resource: str, message: Event) -> None:
         """The hub's events go to all who are subscribed here."""
@@ -48,15 +51,15 @@ class MyApplication(Callback):
 
     def on_error(self, websocket: WebSocket, resource: str, error: Exception) -> None:
         """Nothing stops for it."""
-        print(f"{resource}: {error!r}", flush=True)
+        log.info("%s: %r", resource, error)
 
 
 def process_event(event: Event) -> None:
     """Called with each event, in a thread of its own: it may block."""
-    print(event.name, flush=True)
+    log.info(event.name)
 
 
-logging.basicConfig(level=logging.INFO)
+logging.basicConfig(level=logging.INFO, format="%(message)s")
 url = sys.argv[1] if len(sys.argv) > 1 else "ws://hub.localhost:8080"
 manager = EventManager()
 loop = manager.create_event_loop()

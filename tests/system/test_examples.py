@@ -55,7 +55,11 @@ class Program:
             assert self.process.poll() is None, self.output.read_text()
             return line in self.lines
 
-        until(there, timeout=20.0, what=f"{line!r}")
+        try:
+            until(there, timeout=20.0, what=f"{line!r}")
+        except AssertionError as error:
+            error.add_note(self.output.read_text())
+            raise
 
 
 @contextmanager
