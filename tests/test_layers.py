@@ -33,7 +33,9 @@ ROOMS = {
     # What a webhook gets and gives is a message of the protocol.
     "plugin": {"protocol", "routing", "config", "event", "errors"},
     "listen": {"protocol", "formats", "green", "systemd", "event", "errors"},
-    "dispatch": {"journal", "formats", "routing", "plugin", "green", "config", "event", "errors"},
+    # One call of a plugin's code, in the daemon or in a worker.
+    "calls": {"formats", "plugin", "event", "errors"},
+    "dispatch": {"calls", "journal", "formats", "routing", "plugin", "green", "config", "event", "errors"},
     # What clients see of the journal.
     "subscriptions": {
         "dispatch", "journal", "protocol", "formats", "filters", "routing", "green", "event", "errors",
@@ -57,7 +59,7 @@ ROOMS = {
     "service": {"daemon", "observe", "plugin", "green", "process", "config"},
     # The daemon's delivery without doors, in somebody else's program.
     "app": {
-        "client", "dispatch", "plugin", "journal", "formats", "green", "config", "routing", "event", "errors",
+        "calls", "client", "dispatch", "plugin", "journal", "formats", "green", "config", "routing", "event", "errors",
     },
     "cli": {"client", "formats", "config", "plugin", "event", "errors"},
     "__main__": {"cli"},

@@ -18,7 +18,7 @@ from eventd.app.outbox import Outbox, Patience
 from eventd.app.running import Options, Running
 from eventd.app.subscription import Settings, Subscription, make, registry_of
 from eventd.app.websocket import WebSocket
-from eventd.dispatch.emitter import source_of
+from eventd.calls.collector import source_of
 from eventd.event import Event
 from eventd.formats.blocks import draft_of
 from eventd.formats.payloads import Fill

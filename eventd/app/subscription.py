@@ -11,11 +11,11 @@ import re
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, NamedTuple, TypedDict
 
+from eventd.calls.executing import Behind, exit_of
+from eventd.calls.keys import key_of
 from eventd.config.options import Configuration
 from eventd.config.reader import load
-from eventd.dispatch.calling import Breath, exit_of
-from eventd.dispatch.keys import key_of
-from eventd.dispatch.runner import Behind
+from eventd.dispatch.calling import Breath
 from eventd.errors import ConfigurationError
 from eventd.event import Batch, Event
 from eventd.green.engine import GreenletExit

@@ -7,7 +7,6 @@ intake      what it has read of the journal, cut into portions
 instance    its plugin, kept running
 handling    one portion of events: together, then one by one, then a dead letter
 ordering    events that wait for their next attempt, and those of their key behind them
-state       what the plugin keeps
 commits     makes durable what handling led to, several units in flight
 progress    how far a consumer is, in numbers
 sources     plugins that produce events, started again when they end

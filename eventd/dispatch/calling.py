@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from eventd.calls.executing import exit_of
 from eventd.green import Bridge, Signal, Worker, sleep
 from eventd.green.engine import GreenletExit
 
-__all__ = ["Breath", "Place", "PluginExit", "TimedOut", "exit_of"]
+__all__ = ["Breath", "Place", "TimedOut"]
 
 #: Seconds that plugin code may hold the hub before the others have their turn.
 LONGEST_HOLD = 0.005
@@ -35,10 +36,6 @@ class Breath:
     def reset(self) -> None:
         """The others have just had their turn."""
         self._since = time.perf_counter()
-
-
-class PluginExit(Exception):
-    """A plugin raised what is meant to end a program or a task: it ends its own call only."""
 
 
 class TimedOut(Exception):
@@ -114,10 +111,3 @@ class _Call:
         except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
             self.error = error
         post(self.over.set)
-
-
-def exit_of(error: BaseException) -> PluginExit:
-    """What is told of an error that is meant to end more than a call."""
-    told = PluginExit(f"it raised {type(error).__name__}({error})")
-    told.__cause__ = error
-    return told

@@ -20,13 +20,13 @@ from collections.abc import Callable, Hashable
 
 import msgspec
 
+from eventd.calls.executing import Behind
+from eventd.calls.keys import Key
 from eventd.dispatch.instance import Interrupted
-from eventd.dispatch.keys import Key
 from eventd.dispatch.letter import letter_of
 from eventd.dispatch.ordering import Ordering, Tries, Waiting
 from eventd.dispatch.portion import Portion
 from eventd.dispatch.retry import Policy
-from eventd.dispatch.runner import Behind
 from eventd.event import Batch, Draft
 from eventd.formats import json_events
 from eventd.journal import DeadLetter

@@ -17,17 +17,17 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from eventd.calls.keys import Key
+from eventd.calls.state import StateView
 from eventd.dispatch.commits import NEW, Commits, Timers
 from eventd.dispatch.deadletters import REPLAY
 from eventd.dispatch.handling import Handling
 from eventd.dispatch.instance import Interrupted
 from eventd.dispatch.intake import Intake
-from eventd.dispatch.keys import Key
 from eventd.dispatch.ordering import Ordering
 from eventd.dispatch.portion import Portion
 from eventd.dispatch.progress import place
 from eventd.dispatch.retry import Policy
-from eventd.dispatch.state import StateView
 from eventd.errors import EventdError
 from eventd.event import Batch, Draft, Event
 from eventd.green import Signal, hub

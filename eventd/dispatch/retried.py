@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from eventd.dispatch.keys import Key
+from eventd.calls.keys import Key
 from eventd.dispatch.ordering import Tries, Waiting
 from eventd.event import Block, Encoding, Event
 from eventd.formats.blocks import decode

@@ -7,52 +7,17 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Hashable
-from typing import Any
+from collections.abc import Callable
 
-from eventd.dispatch.calling import Place, exit_of
-from eventd.dispatch.emitter import Collector
-from eventd.dispatch.keys import Key
-from eventd.dispatch.state import StateView
-from eventd.event import Batch, Draft, Event
-from eventd.green.engine import GreenletExit
+from eventd.calls.traces import Traces
+from eventd.dispatch.calling import Place
+from eventd.event import Batch, Draft
 
-__all__ = ["Behind", "Runner", "Traces", "executing"]
+__all__ = ["Runner"]
 
 log = logging.getLogger(__name__)
 
 Observe = Callable[[float], None]
-
-
-class Behind(Exception):
-    """Not a failure: an event that was not tried, since one before it with its key failed."""
-
-
-class Traces:
-    """What a call leaves behind, both kinds of it: what it emitted, and what it wrote into its state."""
-
-    def __init__(self, collector: Collector, state: StateView) -> None:
-        self._collector = collector
-        self._state = state
-
-    def open(self) -> None:
-        """Begin a call."""
-        self._collector.open()
-        self._state.open()
-
-    def close(self) -> list[Draft]:
-        """End it; what was emitted."""
-        self._state.close()
-        return self._collector.close()
-
-    def mark(self) -> tuple[int, int]:
-        """A place to rewind to."""
-        return self._collector.mark(), self._state.mark()
-
-    def rewind(self, mark: tuple[int, int] = (0, 0)) -> None:
-        """Take back what was left since ``mark``."""
-        self._collector.rewind(mark[0])
-        self._state.rewind(mark[1])
 
 
 class Runner:
@@ -66,7 +31,7 @@ class Runner:
         self,
         work: Callable[[Batch], None],
         place: Place,
-        traces: Collector | Traces,
+        traces: Traces,
         observe: Observe,
         timeout: float = 0.0,
     ) -> None:
@@ -101,35 +66,3 @@ class Runner:
                 "a call with %d events held the hub for %.3g s; its timeout is %g s, but what runs green cannot be "
                 "broken off: run = thread", events, seconds, self._timeout,
             )  # fmt: skip
-
-
-def executing(
-    execute: Callable[[Event], Any], traces: Collector | Traces, place: Place, key: Key | None = None
-) -> Callable[[Batch], None]:
-    """The work of an event type: ``execute`` for each event; one that fails takes back only what it left behind.
-
-    Where order matters, those of its key that follow are not tried.
-    """
-    breathe = place.breathe if place.green else None
-
-    def work(batch: Batch) -> None:
-        failed: set[Hashable] = set()
-        for index, event in enumerate(batch.events):
-            own = key(event) if key is not None else None
-            if failed and own in failed:
-                batch.fail(index, Behind())
-                continue
-            mark: Any = traces.mark()
-            try:
-                execute(event)
-            except GreenletExit:
-                raise
-            except BaseException as error:  # noqa: BLE001 - SystemExit of a plugin is a failure like any other
-                traces.rewind(mark)
-                batch.fail(index, error if isinstance(error, Exception) else exit_of(error))
-                if key is not None:
-                    failed.add(own)
-            if breathe is not None:
-                breathe()
-
-    return work

@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 import msgspec
 
+from eventd.calls.collector import source_of
 from eventd.dispatch.calling import Place
-from eventd.dispatch.emitter import Deliver, DoorEmitter, source_of
+from eventd.dispatch.emitter import Deliver, DoorEmitter
 from eventd.dispatch.retry import Policy
 from eventd.errors import Stopping
 from eventd.green import Bridge, Group, Signal

@@ -9,8 +9,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
+from eventd.calls.collector import Collector, source_of
 from eventd.dispatch.calling import Place
-from eventd.dispatch.emitter import Collector, Deliver, source_of
+from eventd.dispatch.emitter import Deliver
 from eventd.errors import ClientError, EventdError, PluginError, Unavailable
 from eventd.formats.blocks import merge
 from eventd.green import Bridge, Group

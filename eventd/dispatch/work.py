@@ -6,12 +6,14 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from eventd.calls.collector import Collector, source_of
+from eventd.calls.executing import executing
+from eventd.calls.keys import key_of
+from eventd.calls.state import StateView, Store
+from eventd.calls.traces import Traces
 from eventd.dispatch.calling import Place
-from eventd.dispatch.emitter import Collector, source_of
-from eventd.dispatch.keys import key_of
 from eventd.dispatch.retry import Policy
-from eventd.dispatch.runner import Runner, Traces, executing
-from eventd.dispatch.state import StateView, Store
+from eventd.dispatch.runner import Runner
 from eventd.event import Batch, Draft
 from eventd.green import Bridge
 from eventd.plugin.build import bind, prepare, wants
@@ -95,7 +97,7 @@ class Work:
     def _event_type(self) -> Callable[[Batch], None]:
         registry = self._registry
         execute = bind(self.loaded, registry.injector, registry.configuration, self._extra())
-        return executing(execute, self._traces(), self._place, self.key)
+        return executing(execute, self._traces(), self._place.breathe if self._place.green else None, self.key)
 
     def _started_handler(self) -> Callable[[Batch], None]:
         registry = self._registry
@@ -112,5 +114,5 @@ class Work:
         registry = self._registry
         return Collector(source_of(registry.configuration.eventd.node, self.loaded.full_name), registry.schemas)
 
-    def _traces(self) -> Collector | Traces:
-        return self._collector if self.state is None else Traces(self._collector, self.state)
+    def _traces(self) -> Traces:
+        return Traces(self._collector, self.state)

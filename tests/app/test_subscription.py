@@ -9,7 +9,7 @@ import pytest
 
 from eventd import Batch, Emitter, Event, Handler, Source, State
 from eventd.app.subscription import Settings, Subscription, make, registry_of
-from eventd.dispatch.runner import Behind
+from eventd.calls.executing import Behind
 from eventd.errors import PluginError
 
 

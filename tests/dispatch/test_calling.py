@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from eventd import green
-from eventd.dispatch.calling import Place, PluginExit, TimedOut
+from eventd.calls.executing import PluginExit
+from eventd.dispatch.calling import Place, TimedOut
 from tests.dispatch.world import on_hub, wait
 
 

@@ -1,16 +1,16 @@
-"""What plugins emit: gathered for a call, or delivered before the call returns."""
+"""What sources emit is delivered before the call returns."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from eventd import green
-from eventd.dispatch.emitter import Collector, Deliver, DoorEmitter, source_of
+from eventd.calls.collector import Collector
+from eventd.dispatch.emitter import Deliver, DoorEmitter
 from eventd.errors import EventdError, InvalidEvent, JournalUnavailable, Stopping
 from eventd.event import Block, Draft, Event
 from eventd.formats.blocks import decode
@@ -36,59 +36,6 @@ class Front:
         if error is None:
             self.blocks.append(block_of(0, draft))
         green.hub().call_soon(lambda: done(7, error))
-
-
-def test_a_source_names_node_and_plugin() -> None:
-    assert source_of("host 1", "handler:a b") == "eventd://host%201/handler/a%20b"
-
-
-def test_a_collector_keeps_what_is_emitted_while_it_is_open() -> None:
-    collector = Collector("eventd://n/handler/x", {})
-    collector.open()
-    collector("a", {"n": 1}, subject="s", colour="red")
-    collector.emit(Event("b", None), Event("c"))
-
-    first, second, third = events_of(collector.close())
-
-    assert (first.type, first.data, first.subject, first.attributes["colour"]) == ("a", {"n": 1}, "s", "red")
-    assert first.source == "eventd://n/handler/x"
-    assert (second.type, second.data) == ("b", None)
-    assert third.type == "c"
-    assert len({event.id for event in (first, second, third)}) == 3
-
-
-def test_a_collector_forgets_what_was_emitted_since_a_mark() -> None:
-    collector = Collector("eventd://n/handler/x", {})
-    collector.open()
-    collector("a")
-    mark = collector.mark()
-    collector("b")
-    collector.rewind(mark)
-    collector("c")
-
-    assert [event.type for event in events_of(collector.close())] == ["a", "c"]
-
-
-def test_emitting_outside_of_the_call_is_refused() -> None:
-    collector = Collector("eventd://n/handler/x", {})
-
-    with pytest.raises(RuntimeError, match="outside"):
-        collector("a")
-    collector.open()
-    collector.close()
-    with pytest.raises(RuntimeError, match="outside"):
-        collector("a")
-
-
-def test_several_events_are_emitted_together_or_not_at_all() -> None:
-    collector = Collector("eventd://n/handler/x", {})
-    collector.open()
-
-    with pytest.raises(InvalidEvent):
-        collector.emit(Event("a"), Event(""))
-    collector.emit()
-
-    assert collector.close() == []
 
 
 @on_hub
@@ -151,15 +98,3 @@ def test_a_source_is_told_what_trying_again_does_not_help(answer: Any, stopped: 
         bridge.close()
 
     body()
-
-
-def test_ids_of_several_threads_differ(tmp_path: Path) -> None:
-    collector = Collector("eventd://n/handler/x", {})
-    collector.open()
-    threads = [threading.Thread(target=lambda: [collector("a") for _ in range(200)]) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert len({event.id for event in events_of(collector.close())}) == 800

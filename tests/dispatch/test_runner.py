@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from eventd import green
-from eventd.dispatch.calling import LONGEST_HOLD, Place, PluginExit
-from eventd.dispatch.emitter import Collector
-from eventd.dispatch.runner import Runner, executing
+from eventd.calls.collector import Collector
+from eventd.calls.executing import PluginExit
+from eventd.calls.traces import Traces
+from eventd.dispatch.calling import Place
+from eventd.dispatch.runner import Runner
 from eventd.event import Batch, Event
 from tests.dispatch.world import on_hub, wait
 
@@ -78,7 +78,12 @@ def test_a_green_thread_can_still_be_killed_inside_a_plugin() -> None:
 def test_a_runner_gives_what_was_emitted_and_tells_the_time() -> None:
     def body(place: Place) -> None:
         emit, times = collector(), list[float]()
-        runner = Runner(lambda batch: [emit("b", event.data) for event in batch], place, emit, times.append)  # type: ignore[arg-type, return-value]  # what it returns is not looked at
+
+        def work(batch: Batch) -> None:
+            for event in batch:
+                emit("b", event.data)
+
+        runner = Runner(work, place, Traces(emit, None), times.append)
 
         drafts = runner.run(Batch.of([Event("a", 1), Event("a", 2)]))
 
@@ -98,59 +103,11 @@ def test_a_runner_forgets_what_a_failed_call_emitted() -> None:
             if len(times) == 0:
                 raise ValueError
 
-        runner = Runner(work, place, emit, times.append)
+        runner = Runner(work, place, Traces(emit, None), times.append)
         with pytest.raises(ValueError):
             runner.run(Batch.of([Event("a")]))
 
         assert len(runner.run(Batch.of([Event("a")]))) == 1
         assert len(times) == 2
-
-    in_place("green", body)
-
-
-@pytest.mark.parametrize("run", ["green", "thread"])
-def test_execute_is_called_for_each_event_and_failures_stay_apart(run: str) -> None:
-    def body(place: Place) -> None:
-        emit = collector()
-
-        def execute(event: Event) -> None:
-            emit("seen", event.data)
-            if event.data == 1:
-                raise SystemExit
-            if event.data == 2:
-                raise ValueError
-
-        batch = Batch.of([Event("a", number) for number in range(4)])
-        drafts = Runner(executing(execute, emit, place), place, emit, lambda seconds: None).run(batch)
-
-        assert {index: type(error) for index, error in batch.failures.items()} == {1: PluginExit, 2: ValueError}
-        assert sum(draft.count for draft in drafts) == 2
-
-    in_place(run, body)
-
-
-def test_long_work_on_the_hub_lets_others_have_their_turn() -> None:
-    def body(place: Place) -> None:
-        turns: list[Any] = []
-        group = green.Group("test")
-
-        def other() -> None:
-            while True:
-                turns.append(time.perf_counter())
-                green.sleep(0)
-
-        def execute(event: Event) -> None:
-            until = time.perf_counter() + LONGEST_HOLD / 2
-            while time.perf_counter() < until:
-                pass
-
-        group.spawn("other", other)
-        green.sleep(0)
-        before = len(turns)
-        executing(execute, collector(), place)(Batch.of([Event("a")] * 20))
-
-        assert len(turns) - before >= 5
-        group.kill()
-        wait(lambda: not len(group))
 
     in_place("green", body)

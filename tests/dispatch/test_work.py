@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from eventd import green
-from eventd.dispatch.emitter import Collector
+from eventd.calls.collector import Collector
 from eventd.dispatch.work import Work
 from eventd.event import Batch, Event
 from eventd.plugin.contract import Handler

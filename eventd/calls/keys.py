@@ -11,6 +11,7 @@ from eventd.event import Event
 
 __all__ = ["Key", "key_of"]
 
+#: Events with the same key are handled in order.
 Key = Callable[[Event], Hashable]
 
 #: ``order_by`` for all events in one order.

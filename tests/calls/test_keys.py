@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from eventd.dispatch.keys import key_of
+from eventd.calls.keys import key_of
 from eventd.event import Event
 
 

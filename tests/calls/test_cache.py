@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from eventd.dispatch.cache import ABSENT, ENTRY, Cache
+from eventd.calls.cache import ABSENT, ENTRY, Cache
 
 
 def test_what_is_not_known_is_not_the_same_as_that_there_is_nothing() -> None:

@@ -12,8 +12,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from eventd.dispatch import cache, state
-from eventd.dispatch.state import StateView
+from eventd.calls import cache, state
+from eventd.calls.state import StateView
 from eventd.plugin.contract import State
 
 

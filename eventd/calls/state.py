@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from eventd.dispatch.cache import ABSENT, Absent, Cache, Changes
+from eventd.calls.cache import ABSENT, Absent, Cache, Changes
 
 __all__ = ["StateView", "Store"]
 
