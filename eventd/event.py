@@ -153,9 +153,13 @@ class Batch:
     dead-lettered, as if it had been alone.
     """
 
-    def __init__(self, count: int, load: Callable[[], Sequence[Event]]) -> None:
+    def __init__(
+        self, count: int, load: Callable[[], Sequence[Event]], cut: Sequence[tuple[Block, Sequence[int]]] = ()
+    ) -> None:
         self._count = count
         self._load = load
+        #: The blocks that it is cut of and the indices that it has of each; empty where there are none.
+        self.cut = cut
         self._events: Sequence[Event] | None = None
         self.failures: dict[int, BaseException] = {}
 

@@ -35,7 +35,8 @@ ROOMS = {
     "listen": {"protocol", "formats", "green", "systemd", "event", "errors"},
     # One call of a plugin's code, in the daemon or in a worker.
     "calls": {"formats", "plugin", "event", "errors"},
-    "dispatch": {"calls", "journal", "formats", "routing", "plugin", "green", "config", "event", "errors"},
+    "worker": {"calls", "plugin", "config", "formats", "event", "errors"},
+    "dispatch": {"worker", "calls", "journal", "formats", "routing", "plugin", "green", "config", "event", "errors"},
     # What clients see of the journal.
     "subscriptions": {
         "dispatch", "journal", "protocol", "formats", "filters", "routing", "green", "event", "errors",

@@ -35,6 +35,7 @@ class Parts:
         consumer = plain(
             name="handler:jsonl", kind="handler", cursor=7, pending=2, settled=5, dead=1, retries=2, state="running",
             passed=1, since=1, volatile=VolatileStatus(came=9, settled=4, dead=1, dropped=2, pending=2),
+            workers=2, restarts=1,
         )  # fmt: skip
         source = plain(name="source:host", emitted=5, restarts=1, state="running")
         plugin = plain(

@@ -5,4 +5,6 @@ state       what it keeps, as far as it is not committed yet
 traces      both of them, to be taken back together
 keys        what ``order_by`` means
 executing   the call of an event type, event by event
+messages    what the daemon and a worker process say to each other
+told        what was raised in a worker, as data
 """

@@ -49,6 +49,12 @@ class Cache:
         if self._size > self._half:
             self._old, self._young, self._size = self._young, {}, 0
 
+    def drop(self, key: str) -> None:
+        """Know nothing of ``key``."""
+        # What it took is counted until the next turn: at worst that comes too early.
+        self._young.pop(key, None)
+        self._old.pop(key, None)
+
     def clear(self) -> None:
         """Know nothing."""
         self._young, self._old, self._size = {}, {}, 0

@@ -9,11 +9,15 @@ from eventd.calls.keys import Key
 from eventd.calls.traces import Marked
 from eventd.event import Batch, Event
 
-__all__ = ["Behind", "PluginExit", "executing", "exit_of"]
+__all__ = ["Behind", "PluginExit", "Suspect", "executing", "exit_of"]
 
 
 class Behind(Exception):
     """Not a failure: an event that was not tried, since one before it with its key failed."""
+
+
+class Suspect(Behind):
+    """Nor this: one of several events with which a worker died; it is to be tried by itself."""
 
 
 class PluginExit(Exception):

@@ -63,10 +63,15 @@ class StateView:
 
     def get(self, key: str, default: Any = None) -> Any:
         """The value of ``key``."""
+        packed = self.packed(key)
+        return default if packed is None else _unpack(packed)
+
+    def packed(self, key: str) -> bytes | None:
+        """The value of ``key`` as it is kept."""
         packed = self._changes.get(key, ABSENT)
         if packed is ABSENT and (packed := self._cache.get(key)) is ABSENT:
             packed = self._find(key)
-        return default if packed is None else _unpack(packed)
+        return packed
 
     def set(self, key: str, value: Any) -> None:
         """Keep ``value`` under ``key``."""
@@ -90,12 +95,17 @@ class StateView:
         self, prefix: str = "", *, start: str | None = None, end: str | None = None, limit: int = 1000
     ) -> list[tuple[str, Any]]:
         """Keys and values in order of the keys."""
+        return [(key, _unpack(value)) for key, value in self.packed_range(prefix, start=start, end=end, limit=limit)]
+
+    def packed_range(
+        self, prefix: str, *, start: str | None, end: str | None, limit: int
+    ) -> list[tuple[str, bytes]]:
+        """The same, with the values as they are kept."""
         own = self._own(prefix, start, end)
         gone = sum([value is None for value in own.values()])
         found: Changes = dict(self._store.range(prefix, start=start, end=end, limit=limit + gone))
         found.update(own)
-        kept = sorted([(key, value) for key, value in found.items() if value is not None])
-        return [(key, _unpack(value)) for key, value in kept[:limit]]
+        return sorted([(key, value) for key, value in found.items() if value is not None])[:limit]
 
     def count(self, prefix: str = "") -> int:
         """How many keys begin with ``prefix``."""
@@ -153,6 +163,11 @@ class StateView:
             self._changes = {}
         return changes
 
+    def merge(self, changes: Changes) -> None:
+        """Write what a call in another process wrote; that call is over, and it succeeded."""
+        with self._lock:
+            self._changes.update(changes)
+
     def committed(self) -> None:
         """The oldest of what was taken is in the journal."""
         self._flying = self._flying[1:]
@@ -161,6 +176,14 @@ class StateView:
         """Forget what was written since ``take``."""
         self._changes = {}
         self._cache.clear()
+
+    def unlearn(self, keys: Collection[str] | None) -> None:
+        """Look these keys up anew when they are wanted, since somebody else wrote them; ``None`` for all."""
+        if keys is None:
+            self._cache.clear()
+        else:
+            for key in keys:
+                self._cache.drop(key)
 
     def forget(self) -> None:
         """Go back to what is committed: nothing that is in flight will be."""

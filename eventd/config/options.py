@@ -107,6 +107,9 @@ class PluginOptions(msgspec.Struct, frozen=True):
     enabled: bool
     durable: bool
     run: str | None
+    workers: int
+    memory_limit: int
+    poison_limit: int
     batch_size: int
     batch_wait: float
     attempts: int

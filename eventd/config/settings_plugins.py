@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from .table import Section, Setting
-from .values import BOOLEAN, COUNT, DURATION, ORDER, POSITIVE, START, choice
+from .values import BOOLEAN, COUNT, DURATION, ORDER, POSITIVE, SIZE, START, choice
 
 __all__ = ["EVENT_TYPE", "HANDLER", "SERVICE", "SOURCE"]
 
 _ENABLED = Setting("enabled", BOOLEAN, "yes", "With no, it is not even imported.")
-_RUN = Setting("run", choice("green", "thread"), None,
-               "Where its code runs: green beside the connections, for code that never blocks; "
-               "thread in a native thread of its own.",
-               unset="as the plugin declares")  # fmt: skip
+_WHERE = ("Where its code runs: green beside the connections, for code that never blocks; "
+          "thread in a native thread of its own")  # fmt: skip
+_RUN = Setting("run", choice("green", "thread"), None, f"{_WHERE}.", unset="as the plugin declares")
+_RUN_ANYWHERE = Setting("run", choice("green", "thread", "process"), None,
+                        f"{_WHERE}; process in worker processes, for code that computes, leaks or crashes.",
+                        unset="as the plugin declares")  # fmt: skip
+_WORKERS = (
+    Setting("workers", POSITIVE, "1",
+            "How many worker processes handle its events side by side, where it runs in processes. "
+            "With order_by, events with the same value go to the same one."),
+    Setting("memory_limit", SIZE, "0",
+            "How much memory a worker process may allocate; beyond it, the call fails with MemoryError and the worker "
+            "is replaced. 0 is no limit."),
+    Setting("poison_limit", COUNT, "3",
+            "How often a worker, or the daemon, may die while it handles an event, before that becomes a dead letter. "
+            "0 is no limit."),
+)  # fmt: skip
 _RETRIES = (
     Setting("attempts", COUNT, "5",
             "How often an event is tried before it becomes a dead letter; 0 is for ever."),
@@ -27,8 +40,8 @@ _ORDER = Setting("order_by", ORDER, None,
                  "attempt, the others wait behind it. With * all events are in one order.",
                  unset="an event that waits holds back no other")  # fmt: skip
 _TIMEOUT = Setting("timeout", DURATION, "0s",
-                   "How long a call may take in a native thread; then it has failed, and another instance goes on "
-                   "in a new thread. 0 is no limit. Beside the connections, a call that takes longer is told.",
+                   "How long a call may take in a native thread or a worker; then it has failed, and another instance "
+                   "goes on in a new one. 0 is no limit. Beside the connections, a call that takes longer is told.",
                    )  # fmt: skip
 _DURABLE = Setting("durable", BOOLEAN, "yes",
                    "With no, its events skip the journal: they are acknowledged and handled from memory, and a crash "
@@ -41,7 +54,7 @@ EVENT_TYPE = Section(
     plugin=True,
     examples=("NAME",),
     help="An installed event type, by the name of its entry point.",
-    settings=(_ENABLED, _DURABLE, _RUN, *_BATCHES, _ORDER, *_RETRIES, _TIMEOUT, _START),
+    settings=(_ENABLED, _DURABLE, _RUN_ANYWHERE, *_WORKERS, *_BATCHES, _ORDER, *_RETRIES, _TIMEOUT, _START),
 )
 
 HANDLER = Section(
@@ -50,7 +63,7 @@ HANDLER = Section(
     plugin=True,
     examples=("NAME",),
     help="An installed handler, by the name of its entry point; its own keys stand here, too.",
-    settings=(_ENABLED, _RUN, *_BATCHES, _ORDER, *_RETRIES, _TIMEOUT, _START),
+    settings=(_ENABLED, _RUN_ANYWHERE, *_WORKERS, *_BATCHES, _ORDER, *_RETRIES, _TIMEOUT, _START),
 )
 
 SOURCE = Section(

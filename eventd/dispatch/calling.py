@@ -50,7 +50,7 @@ class Place:
         #: To be reset by whoever lets the others on the hub have their turn.
         self.breathe = Breath()
         self._bridge = bridge
-        self._worker = None if self.green else bridge.thread(name)
+        self._worker = bridge.thread(name) if run == "thread" else None
 
     @property
     def ended(self) -> bool:

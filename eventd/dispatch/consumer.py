@@ -112,6 +112,10 @@ class Consumer:
         self.siding.stop()
         self._bed.call()
 
+    def close(self) -> None:
+        """Let go of what it leaves behind when it was killed instead."""
+        self._work.close()
+
     @property
     def stopping(self) -> bool:
         """Whether it was told to stop."""
@@ -133,6 +137,7 @@ class Consumer:
         """How it is now."""
         front = max(self._bed.position, self._feed.offset) if self._bed.parked else self._bed.position
         now = record_at(*self._place(front), self._commits.record, 0, 0)
+        workers, restarts = self._work.workers
         return ConsumerStatus(
             name=self.name,
             kind=self.kind,
@@ -144,6 +149,8 @@ class Consumer:
             since=now.since,
             retries=self._handling.retries,
             state=self.state,
+            workers=workers,
+            restarts=restarts,
         )
 
     def retry(self, letters: Sequence[DeadLetter], told: Told) -> None:

@@ -17,6 +17,7 @@ from eventd.dispatch.emitter import Deliver, Submit
 from eventd.dispatch.feed import Feed
 from eventd.dispatch.follow import place
 from eventd.dispatch.inbox import Post
+from eventd.dispatch.outside import OutsideWork
 from eventd.dispatch.progress import ConsumerStatus
 from eventd.dispatch.sources import Sources
 from eventd.dispatch.volatile import VolatileLane
@@ -86,6 +87,8 @@ class Dispatcher:
         for consumer in self.consumers:
             consumer.stop()
         in_time = self._group.stop(timeout)
+        for consumer in self.consumers:
+            consumer.close()
         self._feeds.kill()
         self._registry.injector.close()
         return in_time and not any(consumer.unsaved for consumer in self.consumers)
@@ -110,7 +113,8 @@ class Dispatcher:
         if record is None:
             position = place(journal, loaded.options.start)
             record = ConsumerRecord(position, since=position)
-        work = Work(loaded, self._registry, self._bridge, journal.state(name), self._observe)
+        made = OutsideWork if loaded.run == "process" else Work
+        work = made(loaded, self._registry, self._bridge, journal.state(name), self._observe)
         work.sift = self.post.sift
         consumer = Consumer(work, journal, self.feed, partial(self._door, name), self._registry.types, record)
         inbox = self.post.subscribe(loaded.types, consumer.siding.loan.wake)

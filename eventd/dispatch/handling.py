@@ -20,13 +20,14 @@ from collections.abc import Callable, Hashable
 
 import msgspec
 
-from eventd.calls.executing import Behind
+from eventd.calls.executing import Behind, Suspect
 from eventd.calls.keys import Key
 from eventd.dispatch.instance import Interrupted
 from eventd.dispatch.letter import letter_of
 from eventd.dispatch.ordering import Ordering, Tries, Waiting
 from eventd.dispatch.portion import Portion
-from eventd.dispatch.retry import Policy
+from eventd.dispatch.process import WorkerDied
+from eventd.dispatch.retry import Poisoned, Policy
 from eventd.event import Batch, Draft
 from eventd.formats import json_events
 from eventd.journal import DeadLetter
@@ -103,7 +104,7 @@ class Handling:
         return portion.besides(held) if held else portion
 
     def _together(self, portion: Portion) -> None:
-        batch = Batch(portion.count, portion.load)
+        batch = Batch(portion.count, portion.load, portion.blocks)
         try:
             drafts = self._call(batch)
         except Interrupted:
@@ -163,7 +164,7 @@ class Handling:
         if last and portion.waiting:
             tries = portion.waiting[index].tries
             tries.attempts = min(tries.attempts, max(0, self._policy.attempts - 1))
-        batch = Batch.of([event])
+        batch = Batch(1, lambda: [event], [(portion.block(index), range(1))])
         try:
             self._outcome.drafts += self._call(batch)
         except Interrupted:
@@ -180,9 +181,14 @@ class Handling:
             return
         waiting = self._waiting(portion, index)
         if isinstance(error, Behind):
+            waiting.alone = waiting.alone or isinstance(error, Suspect)
             self.ordering.put(waiting)
             return
         waiting.tries.failed(time.time_ns())
+        if isinstance(error, WorkerDied):
+            waiting.tries.deaths += 1
+            if self._policy.poisoned(waiting.tries.deaths):
+                error = Poisoned.after(waiting.tries.deaths, error)
         pause = self._policy.pause(waiting.tries.attempts, error)
         if pause is None:
             self._bury(portion, index, waiting, error)

@@ -1,11 +1,11 @@
-"""The plugin of a consumer, kept running: started until it starts, and replaced where a call of it hangs."""
+"""The plugin of a consumer, kept running: started until it starts, and again where it hangs or its workers die."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from eventd.dispatch.calling import TimedOut
-from eventd.dispatch.runner import Runner
+from eventd.dispatch.runner import Calls
 from eventd.dispatch.work import Work
 from eventd.event import Batch, Draft
 
@@ -28,7 +28,7 @@ class Instance:
     def __init__(self, work: Work, pause: Callable[[float], bool]) -> None:
         self._work = work
         self._pause = pause
-        self._runner: Runner | None = None
+        self._runner: Calls | None = None
         #: Why it does not run: ``starting``, ``failing`` or ``stuck``; ``None`` when it does.
         self.trouble: str | None = "starting"
 
@@ -53,6 +53,8 @@ class Instance:
         :raises Exception: whatever the plugin raises.
         """
         assert self._runner is not None
+        if not self._runner.whole:
+            self._restore()
         try:
             return self._work.sift(self._runner.run(batch))
         except TimedOut:
@@ -74,6 +76,13 @@ class Instance:
         while self._work.stuck:
             self.trouble = "stuck"
             self._wait(LOOK_UP)
+        self.start()
+
+    def _restore(self) -> None:
+        """Start workers in the place of those that died; not at once where they die again and again."""
+        if self._work.deaths > 1:
+            self.trouble = "failing"
+            self._wait(self._work.policy.backoff(self._work.deaths - 1))
         self.start()
 
     def _wait(self, seconds: float) -> None:

@@ -27,9 +27,13 @@ ENTRY = 600
 
 
 class Tries(msgspec.Struct):
-    """What an event went through: attempts that failed, and when, in nanoseconds since 1970 UTC."""
+    """What an event went through: attempts that failed, and when, in nanoseconds since 1970 UTC.
+
+    ``deaths`` counts the processes that died while they handled it.
+    """
 
     attempts: int = 0
+    deaths: int = 0
     first_time: int = 0
     last_time: int = 0
 

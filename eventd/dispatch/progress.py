@@ -53,6 +53,9 @@ class ConsumerStatus(msgspec.Struct):
     state: str
     #: ``None`` where no volatile type is wanted.
     volatile: VolatileStatus | None = None
+    #: Worker processes that run, and how many were started in the place of others.
+    workers: int = 0
+    restarts: int = 0
 
 
 def place(front: int, open: Iterable[int], above: Ranges = ()) -> tuple[int, Ranges]:

@@ -8,16 +8,32 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from typing import Protocol
 
 from eventd.calls.traces import Traces
-from eventd.dispatch.calling import Place
+from eventd.dispatch.calling import Breath, Place
 from eventd.event import Batch, Draft
 
-__all__ = ["Runner"]
+__all__ = ["Calls", "Runner"]
 
 log = logging.getLogger(__name__)
 
 Observe = Callable[[float], None]
+
+
+class Calls(Protocol):
+    """Where a plugin is called with batches: in the daemon, or in workers."""
+
+    @property
+    def breathe(self) -> Breath:
+        """Lets others on the hub have their turn."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether all that it needs to be called runs."""
+
+    def run(self, batch: Batch) -> list[Draft]:
+        """Handle the batch; what was emitted. What failed alone is in ``batch.failures``."""
 
 
 class Runner:
@@ -41,6 +57,11 @@ class Runner:
         self._traces = traces
         self._observe = observe
         self._timeout = timeout
+
+    @property
+    def whole(self) -> bool:
+        """Always: it runs in the daemon."""
+        return True
 
     def run(self, batch: Batch) -> list[Draft]:
         """Handle the batch; what was emitted meanwhile. What failed alone is in ``batch.failures``.

@@ -13,7 +13,7 @@ from eventd.calls.state import StateView, Store
 from eventd.calls.traces import Traces
 from eventd.dispatch.calling import Place
 from eventd.dispatch.retry import Policy
-from eventd.dispatch.runner import Runner
+from eventd.dispatch.runner import Calls, Runner
 from eventd.event import Batch, Draft
 from eventd.green import Bridge
 from eventd.plugin.build import bind, prepare, wants
@@ -41,7 +41,7 @@ class Work:
     def __init__(self, loaded: Loaded, registry: Registry, bridge: Bridge, store: Store, observe: Observe) -> None:
         options = loaded.options
         self.loaded = loaded
-        self.policy = Policy(options.attempts, options.retry_first, options.retry_most)
+        self.policy = Policy(options.attempts, options.retry_first, options.retry_most, options.poison_limit)
         self.key = key_of(options.order_by)
         #: Takes out what does not go into the journal, of what was emitted.
         self.sift: Callable[[list[Draft]], list[Draft]] = list
@@ -49,12 +49,22 @@ class Work:
         self._bridge = bridge
         self._collector = self._new_collector()
         #: What it keeps; ``None`` where it does not ask for a state.
-        self.state = StateView(store) if wants(loaded, State) else None
+        self.state: StateView | None = StateView(store) if wants(loaded, State) else None
         self._observe = observe
-        self._run = options.run or str(getattr(loaded.subject, "run", "green"))
+        self._run = loaded.run
         self._place = Place(self._run, loaded.full_name, bridge)
         self._hanging: list[Place] = []
         self._handler: Handler | None = None
+
+    @property
+    def workers(self) -> tuple[int, int]:
+        """How many worker processes run, and how many were started in the place of others: there are none."""
+        return 0, 0
+
+    @property
+    def deaths(self) -> int:
+        """Workers that died since one did its work."""
+        return 0
 
     @property
     def stuck(self) -> bool:
@@ -62,7 +72,7 @@ class Work:
         self._hanging = [place for place in self._hanging if not place.ended]
         return len(self._hanging) >= MOST_HANGING
 
-    def start(self) -> Runner | None:
+    def start(self) -> Calls | None:
         """Build and start the plugin; ``None``, and the log says why, where it cannot be started now."""
         name = self.loaded.full_name
         try:
@@ -93,6 +103,9 @@ class Work:
         except Exception:
             log.exception("%s failed while it was stopped", self.loaded.full_name)
         self._place.close()
+
+    def close(self) -> None:
+        """Let go of what is left when the consumer is over, also where it was killed."""
 
     def _event_type(self) -> Callable[[Batch], None]:
         registry = self._registry

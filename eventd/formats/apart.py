@@ -10,7 +10,7 @@ from msgspec import Raw
 from eventd.event import Block, Encoding
 from eventd.formats.forward_entries import array_header
 
-__all__ = ["alone", "pieces"]
+__all__ = ["alone", "pieces", "span"]
 
 _json = msgspec.json.Decoder(list[Raw]).decode
 _msgpack = msgspec.msgpack.Decoder(list[Raw]).decode
@@ -28,3 +28,12 @@ def alone(block: Block, pieces: Sequence[Raw], index: int) -> Block:
     return Block(
         block.first + index, 1, block.encoding, block.types, block.received, bytes(pieces[index]), block.origin
     )
+
+
+def span(block: Block, pieces: Sequence[Raw], start: int, end: int) -> Block:
+    """The events of ``block`` from index ``start`` up to ``end``, at their offsets."""
+    between = b"," if block.encoding == Encoding.JSON else b""
+    return Block(
+        block.first + start, end - start, block.encoding, block.types, block.received,
+        between.join(pieces[start:end]), block.origin,
+    )  # fmt: skip

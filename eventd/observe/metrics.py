@@ -77,6 +77,10 @@ class Metrics(Collector):
         yield _gauge("eventd_consumer_pending_events", "Events not handled yet.", "consumer", pending)
         since = {c.name: c.since for c in rows}
         yield _gauge("eventd_consumer_since_offset", "The journal's end when it began.", "consumer", since)
+        workers = {c.name: c.workers for c in rows}
+        yield _gauge("eventd_workers", "Worker processes that run.", "handler", workers)
+        restarts = {c.name: c.restarts for c in rows}
+        yield _counter("eventd_worker_restarts", "Worker processes that took others' place.", "handler", restarts)
         yield from self._volatile(status)
         yield from self._dead_letters(status)
 

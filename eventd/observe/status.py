@@ -102,6 +102,9 @@ class Consumer(msgspec.Struct):
     dead_letters: int = 0
     #: ``None`` where it wants no volatile type.
     volatile: VolatileStatus | None = None
+    #: Worker processes that run, and how many were started in the place of others.
+    workers: int = 0
+    restarts: int = 0
 
 
 class Source(msgspec.Struct):

@@ -143,8 +143,8 @@ class Handler:
     #: Patterns of event types: tokens between dots, ``*`` is one token, ``>`` the rest.
     types: ClassVar[tuple[str, ...]] = ()
 
-    #: Where it runs unless its section says so: ``green`` (on the hub: must not block)
-    #: or ``thread`` (a native thread of its own: may block).
+    #: Where it runs unless its section says so: ``green`` (on the hub: must not block), ``thread`` (a
+    #: native thread of its own: may block) or ``process`` (worker processes: may compute, leak and crash).
     run: ClassVar[str] = "green"
 
     def start(self) -> None:

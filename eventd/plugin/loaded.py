@@ -23,8 +23,9 @@ from eventd.routing import valid_pattern
 
 __all__ = ["OFFERS", "Loaded", "check_event_type", "check_handler", "check_service", "check_source", "event_types"]
 
-#: The ways to run a handler or a webhook.
-_RUNS = ("green", "thread")
+#: The ways to run a webhook, and a handler or an event type.
+_IN_DAEMON = ("green", "thread")
+_ANYWHERE = (*_IN_DAEMON, "process")
 
 #: What a plugin of each kind can have injected beside its ``Config`` and services.
 OFFERS: dict[str, tuple[Any, ...]] = {
@@ -59,6 +60,11 @@ class Loaded(msgspec.Struct, kw_only=True):
     def full_name(self) -> str:
         """How it is called in logs, metrics and the journal: ``handler:archive``."""
         return f"{self.kind}:{self.name}"
+
+    @property
+    def run(self) -> str:
+        """Where its code runs: as its section says, or as it declares itself."""
+        return self.options.run or str(getattr(self.subject, "run", "green"))
 
     @property
     def summary(self) -> str:
@@ -128,6 +134,7 @@ def check_event_type(loaded: Loaded, injector: Injector) -> None:
     loaded.types = (cls.type,)
     if hasattr(cls, "execute"):
         injector.check(cls, cls.execute, 1, loaded.own())
+        _importable(loaded)
 
 
 def check_handler(loaded: Loaded, injector: Injector) -> None:
@@ -144,7 +151,8 @@ def check_handler(loaded: Loaded, injector: Injector) -> None:
             raise PluginError(f"{name_of(cls)}.types has {pattern!r}, which is not a pattern")
     loaded.types = tuple(cls.types)
     _overrides(cls, Handler, "handle", 1)
-    _runs(cls.run, cls)
+    _runs(cls.run, cls, _ANYWHERE)
+    _importable(loaded)
     _constructor(loaded, injector)
 
 
@@ -159,7 +167,7 @@ def check_source(loaded: Loaded, injector: Injector) -> None:
         if not isinstance(cls.path, str) or not cls.path.startswith("/"):
             raise PluginError(f"{name_of(cls)}.path is {cls.path!r}", hint='such as path = "/hooks/example"')
         _overrides(cls, Webhook, "receive", 2)
-        _runs(cls.run, cls)
+        _runs(cls.run, cls, _IN_DAEMON)
     else:
         _subclass(cls, Source)
         _overrides(cls, Source, "run", 1)
@@ -219,6 +227,14 @@ def _overrides(cls: type, base: type, method: str, arguments: int) -> None:
         raise PluginError(f"{name_of(function)} cannot be called with {arguments} arguments: {error}") from None
 
 
-def _runs(run: object, cls: type) -> None:
-    if run not in _RUNS:
-        raise PluginError(f"{name_of(cls)}.run is {run!r}", hint=f"one of {', '.join(_RUNS)}")
+def _runs(run: object, cls: type, ways: Sequence[str]) -> None:
+    if run not in ways:
+        raise PluginError(f"{name_of(cls)}.run is {run!r}", hint=f"one of {', '.join(ways)}")
+
+
+def _importable(loaded: Loaded) -> None:
+    if loaded.run == "process" and not loaded.value:
+        raise PluginError(
+            f"{name_of(loaded.subject)} cannot run in a process of its own, which has to import it",
+            hint="put it on the top level of a module, or run it in a thread",
+        )

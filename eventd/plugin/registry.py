@@ -101,7 +101,8 @@ class Registry:
         """Check and keep a plugin that the program has at hand, as if an entry point had named it."""
         with self._telling(kind, name):
             self._claim(kind, name)
-            self._keep(subject, Loaded(kind=kind, name=name, options=self.configuration.plugin(kind, name)))
+            options = self.configuration.plugin(kind, name)
+            self._keep(subject, Loaded(kind=kind, name=name, options=options, value=_import_path(subject)))
 
     def tell_missing(self) -> None:
         """Put sections for which no plugin is installed among the failures, with the nearest name."""
@@ -188,6 +189,12 @@ class Registry:
         failure = PluginError(f"{kind}:{name}{origin}: {message}", hint=getattr(cause, "hint", None))
         failure.__cause__ = cause
         self.failed.append((f"{kind}:{name}", failure))
+
+
+def _import_path(subject: Any) -> str:
+    """How another process imports it, ``module:attribute``; empty where it cannot."""
+    module, name = getattr(subject, "__module__", ""), getattr(subject, "__qualname__", "<")
+    return "" if not module or module == "__main__" or "<" in name else f"{module}:{name}"
 
 
 def _line_of(error: BaseException) -> str:

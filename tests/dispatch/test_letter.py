@@ -9,7 +9,7 @@ from eventd.event import Block, Encoding
 
 
 def waiting() -> Waiting:
-    return Waiting(Block(7, 1, Encoding.JSON, (), 0, b"{}"), None, Tries(3, 10, 20))
+    return Waiting(Block(7, 1, Encoding.JSON, (), 0, b"{}"), None, Tries(3, first_time=10, last_time=20))
 
 
 def test_a_letter_has_what_the_event_went_through() -> None:

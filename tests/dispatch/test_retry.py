@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from eventd.dispatch.retry import Policy
+from eventd.dispatch.retry import Poisoned, Policy
 from eventd.plugin.contract import Reject, Retry
 
 POLICY = Policy(attempts=3, first=1.0, most=60.0)
@@ -46,3 +46,14 @@ def test_a_retry_without_a_time_backs_off() -> None:
     pause = POLICY.pause(1, Retry())
     assert pause is not None
     assert 0.5 <= pause <= 1.0
+
+
+def test_deaths_are_counted_apart_from_attempts() -> None:
+    policy = Policy(0, 1.0, 60.0, deaths=2)
+
+    assert not policy.poisoned(1)
+    assert policy.poisoned(2)
+    assert not Policy(0, 1.0, 60.0, deaths=0).poisoned(1000)
+    assert policy.pause(1, Poisoned.after(2, OSError("killed by SIGSEGV"))) is None
+    assert "died 2 times" in str(Poisoned.after(2, OSError("killed by SIGSEGV")))
+    assert "killed by SIGSEGV" in str(Poisoned.after(2, OSError("killed by SIGSEGV")))

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from eventd.event import Batch
+from eventd.plugin.contract import Handler
 from eventd.plugin.registry import Registry
 from tests.plugin import samples
 from tests.plugin.support import configuration, entry, registry
@@ -172,3 +174,25 @@ def test_a_plugin_that_breaks_the_contract_is_told(tmp_path: Path, group: str, a
 
     assert told in failure
     assert failure.startswith(f"{group.removesuffix('s')}:it: ")
+
+
+class Importable(Handler):
+    types = ("a",)
+    run = "process"
+
+    def handle(self, batch: Batch) -> None: ...
+
+
+def test_a_worker_needs_a_plugin_that_it_can_import(tmp_path: Path) -> None:
+    class Local(Importable):
+        pass
+
+    registry = Registry(configuration(tmp_path))
+    registry.add("handler", "here", Importable)
+    registry.add("handler", "nowhere", Local)
+
+    assert registry.handlers["here"].value == f"{__name__}:Importable"
+    assert registry.handlers["here"].run == "process"
+    [(name, error)] = registry.failed
+    assert name == "handler:nowhere"
+    assert "has to import it" in error.message

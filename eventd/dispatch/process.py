@@ -1,0 +1,234 @@
+"""One worker process: started, called, stopped or killed, and heard when it dies.
+
+It is a new Python, never a fork of the daemon, on the other end of a socketpair. A green
+thread of its own reads what it says; what it asks about the state is answered there. When
+that thread is over, so is the process.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+
+from eventd.calls.messages import (
+    LINE_LOST,
+    Answer,
+    Ask,
+    Call,
+    Failed,
+    Frames,
+    FromWorker,
+    Log,
+    Outcome,
+    Ready,
+    Setup,
+    Stop,
+    Stopped,
+    frame,
+    from_worker,
+)
+from eventd.calls.told import raised
+from eventd.dispatch.calling import TimedOut
+from eventd.errors import MalformedInput, PluginError
+from eventd.green import Group, Signal, Stream, Worker, hub
+
+__all__ = ["WorkerDied", "WorkerProcess"]
+
+log = logging.getLogger(__name__)
+
+#: Seconds for a worker that aborts to write down its stack, and for one that closed its line to end by itself.
+LAST_WORDS = 0.5
+#: Bytes of the stack of a crash that are told.
+MOST_STACK = 4000
+
+#: The worker finds what the daemon finds, in the same order, and nothing of the current directory.
+_START = (
+    "import sys; sys.path[:] = sys.argv[3:]; from eventd.worker.main import main; "
+    "main(int(sys.argv[1]), int(sys.argv[2]))"
+)
+
+
+class WorkerDied(Exception):
+    """The worker process ended in the middle of a call."""
+
+
+class WorkerProcess:
+    """A worker, from its birth to its death.
+
+    :param starter: the native thread that starts and reaps it: a worker dies with the thread that started it.
+    :param answer: answers what it asks about its state.
+    """
+
+    def __init__(self, name: str, group: Group, starter: Worker, answer: Callable[[Ask], object]) -> None:
+        self.name = name
+        self._group = group
+        self._starter = starter
+        self._answer = answer
+        self._heard = Signal()
+        self._late = False
+        self._given_up = False
+        #: Set when the process has ended; ``why`` says how.
+        self.ended = Signal()
+        self.why = "has not started"
+        self._crashes = -1
+        self._stream: Stream
+        self._process: subprocess.Popen[bytes]
+
+    @property
+    def alive(self) -> bool:
+        """Whether it runs."""
+        return not self.ended.is_set()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def launch(self, task: bytes) -> None:
+        """Start the process; ``task`` is a ``eventd.worker.task.Task``, pickled.
+
+        :raises OSError: when there can be no other process.
+        """
+        ours, theirs = socket.socketpair()
+        self._crashes = os.memfd_create("eventd-crash", os.MFD_CLOEXEC)
+        with theirs:
+            self._process = self._starter.call(_spawn, theirs.fileno(), self._crashes)
+        self._stream = Stream(ours)
+        self._stream.write(frame(Setup(task)))
+        self._group.spawn(self.name, self._read)
+
+    def await_ready(self) -> None:
+        """Wait until the plugin has started.
+
+        :raises WorkerDied: when the process ended before. :raises PluginError: when the plugin cannot be started.
+        """
+        answer = self._await()
+        if isinstance(answer, Failed):
+            error = raised(answer.error)
+            raise PluginError(f"it cannot be started: {answer.error.name}: {error}") from error.__cause__
+        if not isinstance(answer, Ready):
+            raise WorkerDied(f"the worker {self.why}")
+
+    def call(self, call: Call, timeout: float = 0.0) -> Outcome:
+        """Have it handle events.
+
+        :param timeout: seconds for it; 0 is no limit.
+        :raises TimedOut: when it took longer; then it is killed. :raises WorkerDied: when it ended meanwhile.
+        """
+        self._heard.clear()
+        self._late = False
+        self._stream.write(frame(call))
+        timer = hub().call_later(timeout, self._too_late) if timeout else None
+        try:
+            answer = self._await()
+        finally:
+            if timer is not None:
+                timer.cancel()
+        if isinstance(answer, Outcome):
+            return answer
+        if self._late:
+            raise TimedOut(f"it did not return within {timeout:g} s; its worker was killed")
+        raise WorkerDied(f"the worker {self.why}")
+
+    def ask_to_stop(self) -> None:
+        """Have it stop its plugin and end."""
+        if self.alive:
+            self._heard.clear()
+            self._stream.write(frame(Stop()))
+
+    def await_end(self, timeout: float) -> None:
+        """Wait for its end, and kill it where that takes longer than ``timeout`` seconds."""
+        if not self.ended.wait(timeout):
+            if timeout:
+                log.warning("%s did not stop within %g s and is killed", self.name, timeout)
+            self.kill()
+            self.ended.wait()
+
+    def kill(self) -> None:
+        """End it now."""
+        self._given_up = True
+        if self.alive:
+            self._process.kill()
+
+    def _await(self) -> FromWorker | None:
+        if self.alive:
+            self._heard.wait()
+        answer, self._heard.value = self._heard.value, None
+        self._heard.clear()
+        return answer  # type: ignore[return-value]  # what _take and _reap set
+
+    def _too_late(self) -> None:
+        """Have it say where it is, by aborting; where that does not end it, kill it."""
+        self._late = True
+        self._process.send_signal(signal.SIGABRT)
+        hub().call_later(LAST_WORDS, self._process.kill)
+
+    def _read(self) -> None:
+        frames = Frames()
+        try:
+            while data := self._stream.recv():
+                for body in frames.feed(data):
+                    self._take(from_worker(body))
+        except MalformedInput as error:
+            log.error("%s: %s", self.name, error)
+        finally:
+            self._reap()
+
+    def _take(self, message: FromWorker) -> None:
+        if isinstance(message, Log):
+            logging.getLogger(message.name).log(message.level, "%s", message.text)
+        elif isinstance(message, Ask):
+            self._stream.write(frame(Answer(self._answer(message))))
+        elif isinstance(message, Stopped):
+            if message.error is not None:
+                log.error("%s failed while it was stopped: %s", self.name, message.error.traceback)
+        else:
+            self._heard.set(message)
+
+    def _reap(self) -> None:
+        """Wait for the end of the process, and tell whoever waits for an answer."""
+        self._stream.close()
+        code, forced = self._starter.call(_await_end, self._process)
+        self.why = _way(code, forced)
+        stack = _stack(self._crashes)
+        os.close(self._crashes)
+        if code and not self._given_up:
+            log.error("%s %s%s", self.name, self.why, f":\n{stack}" if stack else "")
+        self.ended.set()
+        self._heard.set(None)
+
+
+def _spawn(line: int, crashes: int) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", _START, str(line), str(crashes), *sys.path],
+        pass_fds=(line, crashes), stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def _await_end(process: subprocess.Popen[bytes]) -> tuple[int, bool]:
+    """Its exit code, and whether it had to be killed, since it only closed its line."""
+    try:
+        return process.wait(LAST_WORDS), False
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return process.wait(), True
+
+
+def _way(code: int, forced: bool) -> str:
+    if forced or code == LINE_LOST:
+        return "closed its line to the daemon"
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"
+
+
+def _stack(crashes: int) -> str:
+    return os.pread(crashes, MOST_STACK, 0).decode(errors="replace").strip()

@@ -1,0 +1,133 @@
+"""The plugin of a worker: built from the daemon's configuration, and called with what the daemon sends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from importlib.metadata import EntryPoint
+from typing import Any
+
+from eventd.calls.collector import Collector, source_of
+from eventd.calls.executing import executing, exit_of
+from eventd.calls.keys import key_of
+from eventd.calls.messages import Call, Cut, Outcome
+from eventd.calls.state import StateView
+from eventd.calls.told import tell
+from eventd.calls.traces import Traces
+from eventd.errors import PluginError
+from eventd.event import Batch, Event
+from eventd.formats.blocks import decode
+from eventd.plugin.build import bind, prepare, wants
+from eventd.plugin.contract import Emitter, Handler, State
+from eventd.plugin.loaded import Loaded
+from eventd.plugin.registry import Registry
+from eventd.worker.keeping import Asked, WatchedState
+from eventd.worker.link import Link
+from eventd.worker.task import Task
+
+__all__ = ["Job"]
+
+
+class Job:
+    """The plugin at work.
+
+    :raises PluginError: when it cannot be imported or built.
+    """
+
+    def __init__(self, task: Task, link: Link) -> None:
+        entries = [EntryPoint(name, value, group) for group, name, value in task.entries]
+        registry = self._registry = Registry.load(task.configuration, entries)
+        self.loaded = _found(registry, task)
+        self._collector = Collector(
+            source_of(task.configuration.eventd.node, self.loaded.full_name), registry.schemas
+        )
+        self._state = _state(task, link) if wants(self.loaded, State) else None
+        self._traces = Traces(self._collector, self._state)
+        self._handler: Handler | None = None
+        self._work: Callable[[Batch], None] = self._event_type() if task.kind == "event_type" else self._built().handle
+
+    def start(self) -> None:
+        """Start the plugin."""
+        if self._handler is not None:
+            self._handler.start()
+
+    def stop(self) -> None:
+        """Stop it, and its services."""
+        try:
+            if self._handler is not None:
+                self._handler.stop()
+        finally:
+            self._registry.injector.close()
+
+    def run(self, call: Call) -> Outcome:
+        """Handle a batch; what it came to. Where it raised, nothing is left behind."""
+        self._renew_state(call.stale)
+        batch = Batch(sum([cut.size for cut in call.cuts]), lambda: self._events(call.cuts))
+        self._traces.open()
+        error = self._raised(batch)
+        if error is not None:
+            self._traces.rewind()
+        drafts = self._traces.close()
+        failures = {} if error is not None else {index: tell(failure) for index, failure in batch.failures.items()}
+        changes, read = self._left()
+        errors = [error, *batch.failures.values()]
+        spent = any(isinstance(one, MemoryError) for one in errors)
+        return Outcome(drafts, failures, None if error is None else tell(error), changes, read, spent)
+
+    def _raised(self, batch: Batch) -> Exception | None:
+        try:
+            self._work(batch)
+        except Exception as error:  # noqa: BLE001 - whatever the plugin raises is told to the daemon
+            return error
+        except (SystemExit, KeyboardInterrupt) as error:
+            return exit_of(error)
+        return None
+
+    def _events(self, cuts: Iterable[Cut]) -> list[Event]:
+        events: list[Event] = []
+        for cut in cuts:
+            whole = decode(cut.block, self._registry.types)
+            events += whole if cut.chosen is None else [whole[index] for index in cut.chosen]
+        return events
+
+    def _renew_state(self, stale: list[str] | None) -> None:
+        if self._state is not None:
+            self._state.unlearn(stale)
+
+    def _left(self) -> tuple[dict[str, bytes | None], list[str] | None]:
+        """What the state is to keep, and what was looked at."""
+        if self._state is None:
+            return {}, []
+        changes = self._state.take()
+        if changes:
+            # From now on the daemon has it.
+            self._state.committed()
+        return changes, self._state.looked_at() if isinstance(self._state, WatchedState) else []
+
+    def _event_type(self) -> Callable[[Batch], None]:
+        registry = self._registry
+        execute = bind(self.loaded, registry.injector, registry.configuration, self._extra())
+        return executing(execute, self._traces, key=key_of(self.loaded.options.order_by))
+
+    def _built(self) -> Handler:
+        registry = self._registry
+        handler: Handler = prepare(self.loaded, registry.injector, registry.configuration, self._extra())()
+        self._handler = handler
+        return handler
+
+    def _extra(self) -> dict[Any, object]:
+        return {Emitter: self._collector, State: self._state}
+
+
+def _state(task: Task, link: Link) -> StateView:
+    return WatchedState(Asked(link)) if task.shared else StateView(Asked(link))
+
+
+def _found(registry: Registry, task: Task) -> Loaded:
+    """The plugin that was meant.
+
+    :raises PluginError: when it could not be loaded here.
+    """
+    group = registry.event_types if task.kind == "event_type" else registry.handlers
+    if task.name in group:
+        return group[task.name]
+    raise dict(registry.failed).get(f"{task.kind}:{task.name}") or PluginError(f"{task.kind}:{task.name} is not there")

@@ -1,0 +1,89 @@
+"""What a worker does: build its plugin, handle what comes, stop it when told, and end with the daemon."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import socket
+
+from eventd.calls.messages import LINE_LOST, Call, Failed, Outcome, Ready, Setup, Stop, Stopped
+from eventd.calls.told import Told, tell
+from eventd.worker.guard import bind_to_parent, lift_memory_limit, limit_memory, prefer_as_victim, tell_crashes
+from eventd.worker.job import Job
+from eventd.worker.link import Gone, Link, LogToDaemon
+from eventd.worker.task import Task
+
+__all__ = ["main"]
+
+
+def main(descriptor: int, crashes: int) -> None:
+    """Run until the daemon says so, or is gone.
+
+    :param descriptor: one end of a socketpair. :param crashes: where the stack of a crash is written.
+    """
+    tell_crashes(crashes)
+    sock = socket.socket(fileno=descriptor)
+    sock.setblocking(True)
+    link = Link(sock)
+    try:
+        _serve(link)
+    except Gone:
+        # Nobody hears what is left, and a thread of the plugin must not hold up the end.
+        os._exit(LINE_LOST)
+    os._exit(0)
+
+
+def _serve(link: Link) -> None:
+    setup = link.receive()
+    assert isinstance(setup, Setup), setup
+    task: Task = pickle.loads(setup.task)
+    bind_to_parent(task.parent)
+    prefer_as_victim()
+    logging.basicConfig(level=task.log_level, handlers=[LogToDaemon(link)], format="%(message)s")
+    limit_memory(task.memory_limit)
+    job = _started(task, link)
+    if job is not None:
+        link.send(Ready())
+        _work(job, link)
+
+
+def _started(task: Task, link: Link) -> Job | None:
+    try:
+        job = Job(task, link)
+        job.start()
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a plugin raises is told
+        link.send(Failed(tell(error)))
+        return None
+    return job
+
+
+def _work(job: Job, link: Link) -> None:
+    while True:
+        match link.receive():
+            case Call() as call:
+                link.send(_outcome(job, call))
+            case Stop():
+                link.send(Stopped(_stopped(job)))
+                return
+            case other:
+                raise AssertionError(other)
+
+
+def _outcome(job: Job, call: Call) -> Outcome:
+    try:
+        outcome = job.run(call)
+    except MemoryError as error:
+        lift_memory_limit()
+        return Outcome([], {}, tell(error), {}, None, spent=True)
+    if outcome.spent:
+        lift_memory_limit()
+    return outcome
+
+
+def _stopped(job: Job) -> Told | None:
+    try:
+        job.stop()
+    except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a plugin raises is told
+        return tell(error)
+    return None

@@ -1,0 +1,115 @@
+"""Plugins on the top level of a module: a worker imports them."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import re
+import signal
+import sys
+import time
+
+import msgspec
+
+from eventd import Batch, Emitter, Event, Handler, Logger, Reject, Retry, State
+
+
+class Echo(Handler):
+    """Does what the payload of each event says."""
+
+    types = ("do.>",)
+    run = "process"
+
+    def __init__(self, emit: Emitter, log: Logger) -> None:
+        self.emit, self.log, self.kept = emit, log, list[bytes]()
+
+    def handle(self, batch: Batch) -> None:
+        for index, event in enumerate(batch):
+            self.emit("done", {"pid": os.getpid(), "data": event.data, "offset": event.offset}, subject=event.subject)
+            getattr(self, event.type.removeprefix("do."))(batch, index, event.data)
+
+    def nothing(self, batch: Batch, index: int, data: object) -> None: ...
+
+    def fail(self, batch: Batch, index: int, data: object) -> None:
+        batch.fail(index, ValueError("alone"))
+
+    def error(self, batch: Batch, index: int, data: object) -> None:
+        raise ValueError(data)
+
+    def reject(self, batch: Batch, index: int, data: object) -> None:
+        raise Reject("not this one")
+
+    def retry(self, batch: Batch, index: int, data: object) -> None:
+        raise Retry(0.0)
+
+    def exit(self, batch: Batch, index: int, data: object) -> None:
+        os._exit(3)
+
+    def leave(self, batch: Batch, index: int, data: object) -> None:
+        sys.exit(4)
+
+    def crash(self, batch: Batch, index: int, data: object) -> None:
+        ctypes.string_at(0)
+
+    def kill(self, batch: Batch, index: int, data: object) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def close(self, batch: Batch, index: int, data: object) -> None:
+        os.closerange(3, 200)
+
+    def hang(self, batch: Batch, index: int, data: object) -> None:
+        time.sleep(60)
+
+    def spin(self, batch: Batch, index: int, data: object) -> None:
+        re.match(r"(a+)+$", "a" * 40 + "b")
+
+    def leak(self, batch: Batch, index: int, data: object) -> None:
+        self.kept.append(b"x" * (64 << 20))
+
+    def tell(self, batch: Batch, index: int, data: object) -> None:
+        self.log.warning("hello from %s", data)
+
+
+class Count(Handler):
+    """Counts by subject, and tells the sums."""
+
+    types = ("count",)
+    run = "process"
+
+    def __init__(self, state: State, emit: Emitter) -> None:
+        self.state, self.emit = state, emit
+
+    def handle(self, batch: Batch) -> None:
+        for event in batch:
+            self.emit("sum", self.state.add(f"of {event.subject}", 1), subject=event.subject)
+            if event.data == "search":
+                self.emit("keys", {"range": self.state.range("of "), "count": self.state.count("of ")})
+
+
+class Reading(Event):
+    """An event type that runs in a worker."""
+
+    type = "reading"
+
+    class Data(msgspec.Struct):
+        n: int
+
+    data: Data
+
+    def execute(self, state: State, emit: Emitter) -> None:
+        if self.data.n < 0:
+            raise ValueError("below nothing")
+        emit("seen", {"n": state.add("n", self.data.n)}, subject=f"in {logging.getLogger().level}")
+
+
+class Broken(Handler):
+    """Cannot be started, at first."""
+
+    types = ("count",)
+    run = "process"
+
+    def start(self) -> None:
+        raise ValueError("not today")
+
+    def handle(self, batch: Batch) -> None: ...

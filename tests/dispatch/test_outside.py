@@ -1,0 +1,37 @@
+"""A worker is told what it needs, and no more."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+from eventd.worker.task import Task
+from tests.dispatch.crewed import Count, Echo, Reading
+from tests.dispatch.world import FAST, World, on_hub
+
+TEXT = f"""
+[listener:http]
+bind = 127.0.0.1:0
+[handler:it]
+{FAST}workers = 2
+memory_limit = 1G
+[handler:other]
+{FAST}run = green
+[event_type:Reading]
+{FAST}
+"""
+
+
+@on_hub
+def test_the_sections_of_others_stay_in_the_daemon(tmp_path: Path) -> None:
+    with World(tmp_path, {"it": Echo, "other": Count}, event_types=[Reading], text=TEXT) as world:
+        [consumer] = [one for one in world.dispatcher.consumers if one.name == "handler:it"]
+        task: Task = pickle.loads(consumer._work._task())  # type: ignore[attr-defined]  # it is an OutsideWork
+
+        assert set(task.configuration.plugins) == {("handler", "it"), ("event_type", "Reading")}
+        assert task.configuration.listeners == {}
+        assert task.entries == [
+            ("eventd.event_types", "Reading", "tests.dispatch.crewed:Reading"),
+            ("eventd.handlers", "it", "tests.dispatch.crewed:Echo"),
+        ]
+        assert (task.shared, task.memory_limit) == (True, 1 << 30)

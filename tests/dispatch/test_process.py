@@ -1,0 +1,97 @@
+"""One worker process, seen from the daemon; what a crew of them does is in ``test_crew``."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from eventd import green
+from eventd.calls.messages import Call, Cut
+from eventd.dispatch.process import WorkerDied, WorkerProcess, _way
+from eventd.errors import PluginError
+from eventd.event import Event
+from eventd.worker.task import Task
+from tests.dispatch.support import block_of, draft
+from tests.dispatch.world import on_hub, wait
+from tests.plugin.support import configuration
+from tests.worker.test_job import CREWED
+
+
+def with_worker(directory: Path, name: str, body: Callable[[WorkerProcess], None]) -> None:
+    bridge, group = green.Bridge(), green.Group("workers")
+    starter = bridge.thread("starter")
+    task = Task(
+        kind="handler", name="it", configuration=configuration(directory), parent=os.getpid(),
+        entries=[("eventd.handlers", "it", f"{CREWED}:{name}")],
+    )  # fmt: skip
+    worker = WorkerProcess("a worker", group, starter, lambda ask: None)
+    worker.launch(pickle.dumps(task))
+    try:
+        body(worker)
+    finally:
+        worker.kill()
+        worker.ended.wait()
+        starter.stop(1.0)
+        bridge.close()
+    assert not len(group)
+
+
+def one(type: str) -> Call:
+    return Call([Cut.of(block_of(0, draft(Event(type, 1))))])
+
+
+@on_hub
+def test_it_ends_when_asked_to(tmp_path: Path) -> None:
+    def body(worker: WorkerProcess) -> None:
+        worker.await_ready()
+        assert sum(draft.count for draft in worker.call(one("do.nothing")).drafts) == 1
+        worker.ask_to_stop()
+        worker.await_end(20.0)
+        assert (worker.alive, worker.why) == (False, "ended with exit code 0")
+
+    with_worker(tmp_path, "Echo", body)
+
+
+@on_hub
+def test_one_that_does_not_stop_is_killed(tmp_path: Path) -> None:
+    def body(worker: WorkerProcess) -> None:
+        worker.await_ready()
+        os.kill(worker.pid, signal.SIGSTOP)
+        worker.ask_to_stop()
+        worker.await_end(0.01)
+        assert worker.why == "was killed by SIGKILL"
+
+    with_worker(tmp_path, "Echo", body)
+
+
+@on_hub
+def test_one_that_is_dead_is_told_at_once(tmp_path: Path) -> None:
+    def body(worker: WorkerProcess) -> None:
+        worker.await_ready()
+        os.kill(worker.pid, signal.SIGKILL)
+        wait(lambda: not worker.alive)
+        with pytest.raises(WorkerDied, match="SIGKILL"):
+            worker.call(one("do.nothing"))
+
+    with_worker(tmp_path, "Echo", body)
+
+
+@on_hub
+def test_why_a_plugin_does_not_start_is_told(tmp_path: Path) -> None:
+    def body(worker: WorkerProcess) -> None:
+        with pytest.raises(PluginError, match="ValueError: not today"):
+            worker.await_ready()
+
+    with_worker(tmp_path, "Broken", body)
+
+
+def test_each_way_to_end_has_words() -> None:
+    assert _way(0, False) == "ended with exit code 0"
+    assert _way(-11, False) == "was killed by SIGSEGV"
+    assert _way(-60, False) == "was killed by signal 60"
+    assert _way(-9, True) == _way(74, False) == "closed its line to the daemon"

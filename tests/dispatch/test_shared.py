@@ -1,0 +1,96 @@
+"""A state that several workers write at the same time is as if they had worked one after the other."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from eventd.calls.messages import Ask, Outcome
+from eventd.dispatch import shared
+from eventd.dispatch.shared import SharedState
+from tests.calls.test_state import Committed
+
+
+def outcome(changes: dict[str, bytes | None], read: list[str] | None) -> Outcome:
+    return Outcome([], {}, None, changes, read, spent=False)
+
+
+class FakeWorker:
+    """Adds to counters, as a worker with a cache of its own does."""
+
+    def __init__(self, state: SharedState) -> None:
+        self.state, self.cache = state, dict[str, int]()
+
+    def begin(self, keys: list[str]) -> None:
+        stale = self.state.tell(self)
+        self.cache = {} if stale is None else {key: n for key, n in self.cache.items() if key not in stale}
+        self.changes: dict[str, bytes | None] = {}
+        for key in keys:
+            if key not in self.cache:
+                packed: Any = self.state.answer(Ask("get", key))
+                self.cache[key] = int(packed or b"0")
+            self.cache[key] += 1
+            self.changes[key] = str(self.cache[key]).encode()
+
+    def end(self) -> bool:
+        return self.state.admit(self, outcome(self.changes, list(self.changes)))
+
+
+@given(
+    st.lists(st.lists(st.lists(st.sampled_from("abc"), min_size=1, max_size=3), min_size=1, max_size=4), max_size=8),
+    st.randoms(),
+)
+def test_no_addition_is_lost(rounds: list[list[list[str]]], random: Any) -> None:
+    state = SharedState(Committed())
+    workers = [FakeWorker(state) for _ in range(4)]
+    expected: dict[str, int] = {}
+    for jobs in rounds:
+        open = list(zip(random.sample(workers, len(jobs)), jobs, strict=True))
+        for worker, keys in open:
+            worker.begin(keys)
+        while open:
+            worker, keys = open.pop(random.randrange(len(open)))
+            if worker.end():
+                for key in keys:
+                    expected[key] = expected.get(key, 0) + 1
+            else:
+                worker.begin(keys)
+                open.append((worker, keys))
+
+    assert {key: int(state.packed(key) or b"0") for key in expected} == expected
+
+
+def test_who_searched_is_not_admitted_when_anything_was_written() -> None:
+    state = SharedState(Committed())
+    state.tell("a")
+    state.tell("b")
+    assert state.admit("a", outcome({"x": b"1"}, []))
+    assert not state.admit("b", outcome({"y": b"1"}, None))
+    state.tell("b")
+    assert state.admit("b", outcome({"y": b"1"}, None))
+
+
+def test_writing_without_reading_hinders_nobody() -> None:
+    state = SharedState(Committed())
+    state.tell("a")
+    state.tell("b")
+    assert state.admit("a", outcome({"x": b"1"}, []))
+    assert state.admit("b", outcome({"x": b"2"}, []))
+    assert state.packed("x") == b"2"
+    assert state.tell("a") == ["x"]
+
+
+def test_what_is_dropped_is_forgotten_by_all(monkeypatch: Any) -> None:
+    state = SharedState(Committed())
+    state.tell("a")
+    state.drop()
+    assert state.tell("a") is None
+    assert state.tell("a") == []
+    monkeypatch.setattr(shared, "MOST_KEYS", 2)
+    state.tell("b")
+    state.admit("b", outcome({str(n): b"1" for n in range(3)}, []))
+    assert state.tell("a") is None
+    state.leave("a")
+    assert state.tell("a") == []
