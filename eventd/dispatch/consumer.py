@@ -60,7 +60,6 @@ class Consumer:
     ) -> None:
         loaded = work.loaded
         self.name = loaded.full_name
-        self.kind = loaded.kind
         self._work = work
         self._journal = journal
         self._feed = feed
@@ -68,8 +67,6 @@ class Consumer:
         self._types = types
         self._options = loaded.options
         self._stop = Signal()
-        #: Events that the plugin emitted and that became durable.
-        self.emitted = 0
         self._state = "starting"
         #: Whether those that wait had the last turn.
         self._new_next = False
@@ -140,7 +137,7 @@ class Consumer:
         workers, restarts = self._work.workers
         return ConsumerStatus(
             name=self.name,
-            kind=self.kind,
+            kind=self._work.loaded.kind,
             cursor=now.offset,
             pending=max(0, self._journal.end - now.done),
             settled=now.settled,
@@ -231,9 +228,7 @@ class Consumer:
             return
         self._state = "idle" if self.siding.idle else "replaying"
         self._save()
-        due = self._ordering.next_due
-        seconds = SAVED_EVERY if due is None else min(SAVED_EVERY, max(0.0, due - time.monotonic()))
-        seconds = self.siding.sleeps(seconds)
+        seconds = self.siding.sleeps(self._ordering.sleeps(SAVED_EVERY, time.monotonic()))
         if self._ordering.full:
             self._stop.wait(seconds)
         else:
@@ -243,9 +238,9 @@ class Consumer:
 
     def _fill(self) -> None:
         """Let a batch fill, but not longer than the section says, or than others can wait for their next attempt."""
-        until = time.monotonic() + self._options.batch_wait
-        due = self._ordering.next_due
-        self._intake.fill(self._options.batch_size, until if due is None else min(until, due), self._goes_on)
+        now = time.monotonic()
+        until = now + self._ordering.sleeps(self._options.batch_wait, now)
+        self._intake.fill(self._options.batch_size, until, self._goes_on)
 
     def _goes_on(self) -> bool:
         self.siding.turn()
@@ -271,7 +266,6 @@ class Consumer:
 
     def _landed(self, unit: Unit) -> None:
         """A unit is durable."""
-        self.emitted += sum([draft.count for draft in unit.drafts])
         if unit.state and self._work.state is not None:
             self._work.state.committed()
         self._retried.landed(unit)

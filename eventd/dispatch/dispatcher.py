@@ -101,11 +101,6 @@ class Dispatcher:
                 row.volatile = self._volatile[row.name].status
         return rows
 
-    @property
-    def emitted(self) -> int:
-        """Events that handlers and event types emitted and that are durable."""
-        return sum(consumer.emitted for consumer in self.consumers)
-
     def _consumer(self, loaded: Loaded) -> Consumer:
         """A consumer that goes on where it was, or starts where its section says."""
         name, journal = loaded.full_name, self._journal

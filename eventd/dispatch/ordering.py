@@ -106,6 +106,10 @@ class Ordering:
         """When the next one is ready; ``None`` where nothing waits for a time."""
         return self._due[0][0] if self._due else None
 
+    def sleeps(self, seconds: float, now: float) -> float:
+        """How long one may sleep from ``now`` on that wants to for ``seconds``."""
+        return max(0.0, min(seconds, self._due[0][0] - now)) if self._due else seconds
+
     def holds(self, key: Hashable) -> bool:
         """Whether an event of ``key`` has to wait, since another one does."""
         return key in self._lanes

@@ -55,8 +55,7 @@ class VolatileLane:
         """How long the consumer may sleep that wants to for ``seconds``."""
         if self._inbox.count and not self._ordering.full:
             return 0.0
-        due = self._ordering.next_due
-        return seconds if due is None else max(0.0, min(seconds, due - time.monotonic()))
+        return self._ordering.sleeps(seconds, time.monotonic())
 
     def stop(self) -> None:
         """Wait for no journal that refuses."""

@@ -329,7 +329,7 @@ def test_what_a_handler_emits_goes_in_and_is_handled_like_any_event(tmp_path: Pa
         wait(lambda: Sink.numbers() == [2, 4])
         world.done("handler:doubler")
 
-        assert world.dispatcher.emitted == 2
+        assert world.emitted == 2
     assert (seen[0].source, seen[0].subject) == ("eventd://test-node/handler/doubler", "twice")
     assert seen[0].attributes["colour"] == "red"
     assert seen[0].id != seen[1].id

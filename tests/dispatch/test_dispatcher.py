@@ -169,4 +169,4 @@ def test_emitted_events_commit_with_the_cursor_or_not_at_all(tmp_path: Path) -> 
         wait(lambda: world.journal.cursors["handler:echo"] >= 100)
 
         assert world.journal.end == 200
-        assert world.dispatcher.emitted == 100
+        assert world.emitted == 100

@@ -350,7 +350,7 @@ def test_an_event_type_is_executed_event_by_event(tmp_path: Path) -> None:
         assert executed == [12.0, 14.0]
         assert (status.settled, status.dead, status.passed) == (2, 1, 3)
         assert (dead.attempts, dead.offset) == (5, 1)
-        assert world.dispatcher.emitted == 2
+        assert world.emitted == 2
         assert green.current_name() == "main"
 
 

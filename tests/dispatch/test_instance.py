@@ -65,7 +65,7 @@ def test_a_call_that_hangs_is_a_failed_attempt_and_another_instance_goes_on(tmp_
         wait(lambda: len(handler.errors) == 4)
 
         assert (status.settled, status.dead, handler.made) == (3, 0, 3)
-        assert world.dispatcher.emitted == 3
+        assert world.emitted == 3
         assert world.journal.state("handler:it").get("count") == b"\x03"
 
 

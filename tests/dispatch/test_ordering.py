@@ -33,6 +33,14 @@ def test_those_of_other_keys_do_not_wait() -> None:
     assert offsets(order.ready(5.0, 10)) == [2]
 
 
+def test_one_sleeps_as_long_as_one_wants_to_but_not_over_the_next_one() -> None:
+    order = Ordering()
+    assert order.sleeps(5.0, 100.0) == 5.0
+    order.put(waiting(0, "a", 102.0))
+    assert [order.sleeps(seconds, 100.0) for seconds in (1.0, 5.0)] == [1.0, 2.0]
+    assert order.sleeps(5.0, 103.0) == 0.0
+
+
 def test_when_the_first_is_done_those_behind_it_come_together() -> None:
     order = Ordering()
     order.put(waiting(0, "a", 1.0, alone=True))

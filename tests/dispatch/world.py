@@ -126,6 +126,11 @@ class World:
         assert isinstance(known.value, Committed)
         return known.value.first
 
+    @property
+    def emitted(self) -> int:
+        """Events that handlers and event types emitted and that are durable."""
+        return sum(count for name, count in self.journal.books.items() if name.startswith("emitted:"))
+
     def status(self, name: str) -> ConsumerStatus:
         return next(status for status in self.dispatcher.status() if status.name == name)
 
