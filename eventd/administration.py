@@ -8,9 +8,11 @@ from functools import partial
 from eventd.dispatch.consumer import Consumer
 from eventd.dispatch.deadletters import REPLAY, DeadLetters, Retrier, full_name
 from eventd.dispatch.dispatcher import Dispatcher
+from eventd.dispatch.pausing import Pausing
 from eventd.dispatch.replay import Replays
 from eventd.journal import Journal, Letters
 from eventd.listen.admin import Administration, Chosen, Order
+from eventd.subscriptions.group import Group
 from eventd.subscriptions.groups import Groups
 
 __all__ = ["administration"]
@@ -32,12 +34,22 @@ def administration(
     def consumers() -> Mapping[str, Consumer]:
         return {consumer.name: consumer for consumer in dispatcher.consumers}
 
-    def retriers() -> Mapping[str, Retrier]:
+    def everybody() -> Mapping[str, Consumer | Group]:
         return {**consumers(), **{group.name: group for group in groups}}
 
-    letters = DeadLetters(journal, lambda name: retriers().get(name))
+    def retrier(name: str) -> Retrier | None:
+        return everybody().get(name)
+
+    def forget(name: str) -> None:
+        full = groups.forget(name)
+        if full in dispatcher.paused:
+            # One of the same name begins anew in this, too.
+            pausing.put(full, False)
+
+    letters = DeadLetters(journal, retrier)
+    pausing = Pausing(dispatcher.paused, everybody)
     replays = Replays(journal, lambda: {name: consumer.siding for name, consumer in consumers().items()})
-    chosen = partial(_letters, retriers)
+    chosen = partial(_letters, everybody)
     return Administration(
         dead_letters=lambda which, after, limit: letters.list(chosen(which, after, limit)),
         dead_letter=letters.show,
@@ -45,7 +57,8 @@ def administration(
         drop=lambda which: letters.drop(chosen(which, limit=DROPPED_AT_ONCE)),
         replay=partial(_replay, replays),
         handlers=handlers,
-        forget=groups.forget,
+        pause=pausing.put,
+        forget=forget,
     )
 
 

@@ -157,8 +157,9 @@ class Daemon:
         self._sources = self.volatile.before(self.ingest.submit_all)
         limits = self.configuration.limits
         self.subscriptions = Subscriptions(
-            node, self.journal, self.dispatcher.feed, self.hub, limits.subscription_window, limits.durable_subscriptions
-        )
+            node, self.journal, self.dispatcher.feed, self.hub, limits.subscription_window,
+            limits.durable_subscriptions, self.dispatcher.paused,
+        )  # fmt: skip
         self.dispatcher.post.along = self.subscriptions.deliver
         self.report = Report(
             node, self.hub, self.books, self.health, self.journal, self.ingest, self.dispatcher, registry,

@@ -125,7 +125,7 @@ class Report:
                 c.name, c.kind, c.cursor, c.pending, c.settled, c.dead, c.retries, c.state, c.passed, c.since,
                 letters.get(c.name, 0) + letters.get(f"{REPLAY}{c.name}", 0),
                 None if c.volatile is None else VolatileStatus(*msgspec.structs.astuple(c.volatile)),
-                workers=c.workers, restarts=c.restarts,
+                workers=c.workers, restarts=c.restarts, paused=c.name in self._dispatcher.paused,
             )
             for c in [*self._dispatcher.status(), *self._subscriptions.status()]
         ]  # fmt: skip

@@ -11,7 +11,9 @@ from eventd.administration import administration
 from eventd.event import Batch
 from eventd.listen.admin import Administration, Chosen, Order
 from eventd.plugin.contract import Handler
+from eventd.protocol.native import JSON
 from eventd.subscriptions.groups import Groups
+from eventd.subscriptions.shape import Shape
 from tests.dispatch.support import numbered
 from tests.dispatch.world import FAST, World, on_hub, wait
 
@@ -28,6 +30,22 @@ class Failing(Handler):
 def made(world: World) -> Administration:
     groups = Groups(world.journal, world.dispatcher.feed, green.hub(), 0)
     return administration(world.journal, world.dispatcher, groups, lambda: ["told"])
+
+
+@on_hub
+def test_a_subscription_that_is_forgotten_is_paused_no_more(tmp_path: Path) -> None:
+    name = "subscription:it"
+    with World(tmp_path) as world:
+        groups = Groups(world.journal, world.dispatcher.feed, green.hub(), 0, world.dispatcher.paused)
+        admin = administration(world.journal, world.dispatcher, groups, list)
+        group, _ = groups.find("it", Shape(JSON, [">"], []), 0)
+        group.remember()
+        assert admin.pause("it", True) == (name, True)
+        assert (group.status().state, name in world.dispatcher.paused) == ("paused", True)
+        admin.forget("it")
+        assert name not in world.dispatcher.paused
+        assert groups.find("it", Shape(JSON, [">"], []), 0)[0].status().state == "no members"
+        groups.stop(1.0)
 
 
 def last(lines: Any) -> dict[str, Any]:

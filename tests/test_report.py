@@ -43,7 +43,7 @@ class Parts:
             full_name="handler:jsonl", types=("a.>",),
         )  # fmt: skip
         self.dispatcher = plain(
-            status=lambda: [consumer], sources=plain(status=lambda: [source])
+            status=lambda: [consumer], sources=plain(status=lambda: [source]), paused={"handler:jsonl"}
         )
         self.registry = plain(loaded=[plugin], failed=[("handler:bad", PluginError("cannot load"))])
         self.journal = plain(
@@ -97,7 +97,7 @@ def test_the_status_tells_of_each_part() -> None:
     assert (status.version, status.node, status.ready, status.reasons) == (__version__, "node-1", True, [])
     assert status.uptime >= 0
     assert (status.journal.first, status.journal.end, status.journal.dead) == (1, 10, 3)
-    assert [(consumer.name, consumer.pending) for consumer in status.consumers] == [("handler:jsonl", 2)]
+    assert [(c.name, c.pending, c.paused) for c in status.consumers] == [("handler:jsonl", 2, True)]
     assert [(source.name, source.emitted) for source in status.sources] == [("source:host", 5)]
     assert [(failed.name, failed.error) for failed in status.plugins_failed] == [("handler:bad", "cannot load")]
     assert status.hub.stalls == {"handler:slow": 2}

@@ -32,7 +32,7 @@ COMMANDS: dict[str, _Entry] = {
     "check": _Entry("eventd.cli.check", "Tell everything that is wrong with the configuration."),
     "config": _Entry("eventd.cli.config", "Print the configuration, its defaults or its reference page."),
     "dead": _Entry("eventd.cli.dead", "Look after dead letters: events that a handler gave up."),
-    "handlers": _Entry("eventd.cli.handlers", "Tell how handlers and durable subscriptions do."),
+    "handlers": _Entry("eventd.cli.handlers", "Tell how handlers and durable subscriptions do, pause and resume them."),
     "journal": _Entry("eventd.cli.journal", "Check, print, copy and shorten the journal."),
     "plugins": _Entry("eventd.cli.plugins", "Tell which plugins are installed."),
     "replay": _Entry("eventd.cli.replay", "Run events of the journal through a handler once more."),

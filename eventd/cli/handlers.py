@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import click
 
 from eventd.cli.connection import DaemonConnection
 from eventd.cli.options import Settings, configured
+from eventd.cli.terminal import safe
 
 __all__ = ["command"]
 
@@ -18,11 +20,12 @@ _MOST_TYPES = 3
 
 @click.group("handlers")
 def command() -> None:
-    """Tell how handlers and durable subscriptions do.
+    """Tell how handlers and durable subscriptions do, pause and resume them.
 
     \b
     Examples:
       eventd handlers list
+      eventd handlers pause archive
       eventd handlers forget subscription:workers
     """
 
@@ -52,6 +55,39 @@ def list_(settings: Settings, as_json: bool) -> None:
     print_table(console(), "Handlers", _COLUMNS, table)
 
 
+@command.command("pause")
+@configured
+@click.argument("name")
+def pause(settings: Settings, name: str) -> None:
+    """Hand a handler, an event type or a durable subscription nothing more, until it is resumed.
+
+    It finishes what is in its hands. Its events wait in the journal, as those of one that is slow;
+    so do dead letters that are to be tried again. Replays are refused. Of volatile events the
+    newest 16 MiB wait, and older ones are dropped. It is paused after a restart, too.
+
+    \b
+    Examples:
+      eventd handlers pause archive
+      eventd handlers pause subscription:workers
+    """
+    told = _put(settings, "pause", name)
+    click.echo(f"{safe(told['name'])} {'is paused' if told['changed'] else 'was paused already'}")
+
+
+@command.command("resume")
+@configured
+@click.argument("name")
+def resume(settings: Settings, name: str) -> None:
+    """Let one that is paused go on, where it was.
+
+    \b
+    Example:
+      eventd handlers resume archive
+    """
+    told = _put(settings, "resume", name)
+    click.echo(f"{safe(told['name'])} {'goes on' if told['changed'] else 'was not paused'}")
+
+
 @command.command("forget")
 @configured
 @click.argument("name")
@@ -66,6 +102,12 @@ def forget(settings: Settings, name: str) -> None:
     """
     DaemonConnection(settings.load().eventd.run_dir).tell("/api/v1/handlers/forget", {"name": name})
     click.echo(f"{name} is forgotten")
+
+
+def _put(settings: Settings, order: str, name: str) -> dict[str, Any]:
+    connection = DaemonConnection(settings.load().eventd.run_dir)
+    told: dict[str, Any] = connection.tell(f"/api/v1/handlers/{order}", {"name": name})
+    return told
 
 
 def _types(patterns: list[str]) -> str:

@@ -24,7 +24,7 @@ from eventd.dispatch.intake import Intake
 from eventd.dispatch.lane import Loan, Siding
 from eventd.dispatch.ordering import Ordering
 from eventd.dispatch.portion import Portion
-from eventd.dispatch.progress import ConsumerStatus, Ranges, place, record_at
+from eventd.dispatch.progress import ConsumerStatus, Ranges, place, record_at, status_at
 from eventd.dispatch.retried import Retried, Told
 from eventd.dispatch.work import Work
 from eventd.event import Event
@@ -67,6 +67,7 @@ class Consumer:
         self._types = types
         self._options = loaded.options
         self._stop = Signal()
+        self._paused = False
         self._state = "starting"
         #: Whether those that wait had the last turn.
         self._new_next = False
@@ -74,7 +75,7 @@ class Consumer:
         self._intake = Intake(self.name, journal, Patterns(loaded.types).matches, types)
         self._retried = Retried(work.key, types)
         self._commits = door(record, self._landed, self._bed.call)
-        self._instance = Instance(work, self._pause)
+        self._instance = Instance(work, self._stop.wait)
         self._handling = Handling(
             self.name, self._instance.call, self._instance.breathe, work.policy, Ordering(), work.key
         )
@@ -86,6 +87,8 @@ class Consumer:
     def run(self) -> None:
         """Start the plugin and follow the journal until told to stop."""
         try:
+            while self._paused and not self.stopping:
+                self._rest()
             self._instance.start()
             while not self.stopping:
                 self._follow()
@@ -113,6 +116,11 @@ class Consumer:
         """Let go of what it leaves behind when it was killed instead."""
         self._work.close()
 
+    def hold(self, paused: bool) -> None:
+        """Hand it nothing more once the portion in its hands is settled, or let it go on."""
+        self._paused = paused
+        self._bed.call()
+
     @property
     def stopping(self) -> bool:
         """Whether it was told to stop."""
@@ -126,7 +134,7 @@ class Consumer:
     @property
     def state(self) -> str:
         """A word for what it does."""
-        if self._state == "stopped":
+        if self._state == "stopped" or (self._paused and self._state == "paused"):
             return self._state
         return self._instance.trouble or ("retrying" if self._ordering.count else self._state)
 
@@ -134,21 +142,9 @@ class Consumer:
         """How it is now."""
         front = max(self._bed.position, self._feed.offset) if self._bed.parked else self._bed.position
         now = record_at(*self._place(front), self._commits.record, 0, 0)
-        workers, restarts = self._work.workers
-        return ConsumerStatus(
-            name=self.name,
-            kind=self._work.loaded.kind,
-            cursor=now.offset,
-            pending=max(0, self._journal.end - now.done),
-            settled=now.settled,
-            dead=now.dead,
-            passed=now.passed,
-            since=now.since,
-            retries=self._handling.retries,
-            state=self.state,
-            workers=workers,
-            restarts=restarts,
-        )
+        told = status_at(now, self._journal.end, self.name, self._work.loaded.kind, self.state, self._handling.retries)
+        told.workers, told.restarts = self._work.workers
+        return told
 
     def retry(self, letters: Sequence[DeadLetter], told: Told) -> None:
         """Handle the events of dead letters again, and tell what became of each once that is durable.
@@ -164,6 +160,7 @@ class Consumer:
         return Loan(
             self.name, work.loaded.types, lambda: self.status().cursor, self._bed.call, instance.call, instance.breathe,
             work.policy, work.key, self._types, self._options.batch_size, lambda: work.state, lambda: self._commits,
+            lambda: self._paused,
         )  # fmt: skip
 
     def _begin(self, record: ConsumerRecord) -> None:
@@ -190,6 +187,9 @@ class Consumer:
         if self._commits.broken:
             self._go_back()
         self.siding.turn()
+        if self._paused:
+            self._rest()
+            return
         portion = self._next()
         if portion is None:
             return
@@ -217,14 +217,26 @@ class Consumer:
             return None
         if self._options.batch_wait and intake.count < self._options.batch_size:
             self._fill()
+        if self._paused:
+            # Others had their turn while it read.
+            return None
         portion = intake.cut(self._options.batch_size)
         if portion is None:
             self._bed.pass_to(intake.position)
         return portion
 
+    def _rest(self) -> None:
+        """Paused: sleep for a while. What is not wanted passes by, up to the first event that is."""
+        if self.stopping:
+            return
+        self._state = "paused"
+        self._save()
+        self._bed.rest(self._feed, self._journal.end, SAVED_EVERY)
+        self._intake.skip_to(self._bed.position)
+
     def _sleep(self) -> None:
         """Sleep until something is wanted or due."""
-        if self.stopping or self._commits.broken:
+        if self.stopping or self._paused or self._commits.broken:
             return
         self._state = "idle" if self.siding.idle else "replaying"
         self._save()
@@ -245,7 +257,7 @@ class Consumer:
     def _goes_on(self) -> bool:
         self.siding.turn()
         self._instance.breathe()
-        return not self.stopping
+        return not (self.stopping or self._paused)
 
     def _place(self, front: int) -> tuple[int, Ranges]:
         if self._above and self._above[-1][1] <= front:
@@ -285,7 +297,4 @@ class Consumer:
         if self._work.state is not None:
             self._work.state.drop()
         self._begin(self._commits.record)
-        self._pause(self._work.policy.backoff(1))
-
-    def _pause(self, seconds: float) -> bool:
-        return self._stop.wait(seconds)
+        self._stop.wait(self._work.policy.backoff(1))

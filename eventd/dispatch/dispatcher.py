@@ -18,6 +18,7 @@ from eventd.dispatch.feed import Feed
 from eventd.dispatch.follow import place
 from eventd.dispatch.inbox import Post
 from eventd.dispatch.outside import OutsideWork
+from eventd.dispatch.pausing import Paused
 from eventd.dispatch.progress import ConsumerStatus
 from eventd.dispatch.sources import Sources
 from eventd.dispatch.volatile import VolatileLane
@@ -68,12 +69,15 @@ class Dispatcher:
         self.post = Post(registry.volatile, registry.types)
         self._volatile: dict[str, VolatileLane] = {}
         self.consumers: list[Consumer] = []
+        #: Which consumers are handed nothing; subscriptions among them.
+        self.paused = Paused(journal)
 
     def start(self) -> None:
         """Start all consumers where their cursors are, and the webhooks; consumers go on by themselves.
 
         Where a new consumer starts is written down first, before any event can come in.
         """
+        self.paused.read()
         executed = [loaded for loaded in self._registry.event_types.values() if hasattr(loaded.subject, "execute")]
         for loaded in [*executed, *self._registry.handlers.values()]:
             self.consumers.append(self._consumer(loaded))
@@ -117,6 +121,7 @@ class Dispatcher:
             consumer.siding.guest = self._volatile[name] = VolatileLane(consumer.siding.loan, journal, inbox)
         if name not in journal.consumers:
             consumer.save()
+        consumer.hold(name in self.paused)
         return consumer
 
     def _door(

@@ -53,6 +53,17 @@ class Parked:
             return False
         return called
 
+    def rest(self, feed: Feed, end: int, timeout: float) -> None:
+        """Wait until it is called, whatever comes; what is not wanted passes by, up to the first event that is.
+
+        :param end: that of the journal.
+        """
+        if self.position >= end:
+            self.park(feed, timeout)
+        else:
+            self._signal.clear()
+            self._signal.wait(timeout)
+
     def wake(self, offset: int) -> None:
         """An event at ``offset`` or behind it is wanted, none between here and there is."""
         if self.parked:

@@ -63,6 +63,8 @@ class Loan(NamedTuple):
     state: Callable[[], StateView | None]
     #: The door to the journal that the consumer has now.
     commits: Callable[[], Commits]
+    #: Whether nothing is to be handed to the plugin.
+    paused: Callable[[], bool]
 
 
 class Span(msgspec.Struct):
@@ -116,11 +118,11 @@ class Siding:
         return self._lane
 
     def turn(self) -> None:
-        """Let the guest and the lane, where there are any, handle a portion each."""
-        if self.guest is not None:
+        """Let the guest and the lane, where there are any, handle a portion each, unless the consumer is paused."""
+        if self.guest is not None and not self.loan.paused():
             self.guest.turn()
         lane = self._lane
-        if lane is None or time.monotonic() < self._due:
+        if lane is None or self.loan.paused() or time.monotonic() < self._due:
             return
         try:
             pause = lane.step()

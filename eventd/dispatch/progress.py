@@ -17,7 +17,17 @@ import msgspec
 
 from eventd.journal import ConsumerRecord, Move
 
-__all__ = ["ConsumerStatus", "Ranges", "VolatileStatus", "covers", "move_between", "place", "record_at", "without"]
+__all__ = [
+    "ConsumerStatus",
+    "Ranges",
+    "VolatileStatus",
+    "covers",
+    "move_between",
+    "place",
+    "record_at",
+    "status_at",
+    "without",
+]
 
 #: Offsets from the first up to the second of each pair; rising, apart from each other.
 Ranges = tuple[tuple[int, int], ...]
@@ -80,6 +90,22 @@ def record_at(offset: int, above: Ranges, books: ConsumerRecord, settled: int, d
     """The record of a consumer that came there from ``books``; what it did not settle or give up, it passed over."""
     new = ConsumerRecord(offset, above, books.settled + settled, books.dead + dead, 0, books.since)
     return new._replace(passed=new.done - new.since - new.settled - new.dead)
+
+
+def status_at(now: ConsumerRecord, end: int, name: str, kind: str, state: str, retries: int) -> ConsumerStatus:
+    """How a consumer is whose record is ``now`` in a journal that goes up to ``end``."""
+    return ConsumerStatus(
+        name=name,
+        kind=kind,
+        cursor=now.offset,
+        pending=max(0, end - now.done),
+        settled=now.settled,
+        dead=now.dead,
+        passed=now.passed,
+        since=now.since,
+        retries=retries,
+        state=state,
+    )
 
 
 def move_between(old: ConsumerRecord, new: ConsumerRecord) -> Move:

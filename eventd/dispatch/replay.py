@@ -27,7 +27,7 @@ MOST_PATTERNS = 32
 
 
 class Busy(ClientError):
-    """One replay at a time goes through a consumer."""
+    """One replay at a time goes through a consumer, and none through one that is paused."""
 
     reason = "busy"
     http_status = 409
@@ -64,13 +64,15 @@ class Replays:
         """Replay, or only count; JSON lines tell how far it is. It ends when nobody reads them any more.
 
         :raises ValueError: when something of it cannot be understood; at the call.
-        :raises Busy: when another replay through the same consumer is under way; at the call.
+        :raises Busy: when another replay through the same consumer is under way, or it is paused; at the call.
         """
         siding = self._siding(handler)
         consumer = siding.loan.consumer
         span = self._span(siding, start, end, types)
         if dry_run:
             return self._count(consumer, span)
+        if siding.loan.paused():
+            raise Busy(f"{consumer} is paused", hint=f"eventd handlers resume {consumer}")
         lane = siding.take_on(span)
         if lane is None:
             raise Busy(f"a replay through {consumer} is under way", hint="wait for its end, or break it off")

@@ -62,9 +62,13 @@ class VolatileLane:
         self._stopped.set()
 
     def close(self) -> None:
-        """Have all that is here handled once; what failed cannot wait for its next attempt any more."""
+        """Have all that is here handled once; what failed cannot wait for its next attempt any more.
+
+        A paused consumer is handed nothing here, either.
+        """
+        ready = self._started and not self._loan.paused()
         try:
-            while self._started and (portion := self._inbox.cut(self._loan.batch_size)) is not None:
+            while ready and (portion := self._inbox.cut(self._loan.batch_size)) is not None:
                 self._handle(portion)
         except Interrupted:
             pass

@@ -63,6 +63,8 @@ class Administration(msgspec.Struct):
     replay: Callable[[Order], Iterator[bytes]]
     #: Handlers, event types and durable subscriptions, and how they are.
     handlers: Callable[[], object]
+    #: ``pause(name, paused)``: pauses or resumes; the full name, and whether that was otherwise before.
+    pause: Callable[[str, bool], tuple[str, bool]]
     #: Drops a durable subscription; ``KeyError`` where there is none of the name.
     forget: Callable[[str], object]
 
@@ -101,6 +103,8 @@ def add_admin_routes(routes: Routes, administration: Administration) -> None:
     add("POST", "/api/v1/dead/drop", lambda request: _json({"dropped": administration.drop(_chosen(request))}))
     add("POST", "/api/v1/replay", lambda request: _streamed(administration.replay, _body(_decode_order, request)))
     add("GET", "/api/v1/handlers", lambda request: _json(administration.handlers()))
+    add("POST", "/api/v1/handlers/pause", lambda request: _pause(administration, request, paused=True))
+    add("POST", "/api/v1/handlers/resume", lambda request: _pause(administration, request, paused=False))
     add("POST", "/api/v1/handlers/forget", lambda request: _forget(administration, request))
 
 
@@ -112,6 +116,11 @@ def _route(answer: Callable[[Request], Response | Streamed]) -> Route:
             raise MalformedInput(str(error)) from error
 
     return route
+
+
+def _pause(administration: Administration, request: Request, *, paused: bool) -> Response:
+    name, changed = administration.pause(_body(_decode_named, request).name, paused)
+    return _json({"name": name, "paused": paused, "changed": changed})
 
 
 def _forget(administration: Administration, request: Request) -> Response:

@@ -76,6 +76,8 @@ class Metrics(Collector):
         pending = {c.name: c.pending for c in rows}
         yield _gauge("eventd_consumer_pending_events", "Events not handled yet.", "consumer", pending)
         since = {c.name: c.since for c in rows}
+        paused = {c.name: float(c.paused) for c in rows}
+        yield _gauge("eventd_consumer_paused", "1 while it is paused.", "consumer", paused)
         yield _gauge("eventd_consumer_since_offset", "The journal's end when it began.", "consumer", since)
         workers = {c.name: c.workers for c in rows}
         yield _gauge("eventd_workers", "Worker processes that run.", "handler", workers)

@@ -105,6 +105,8 @@ class Consumer(msgspec.Struct):
     #: Worker processes that run, and how many were started in the place of others.
     workers: int = 0
     restarts: int = 0
+    #: Whether it is handed nothing, since somebody paused it.
+    paused: bool = False
 
 
 class Source(msgspec.Struct):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import logging
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container, Sequence
 from typing import NamedTuple
 
 from eventd.dispatch.feed import Feed
@@ -51,9 +51,13 @@ class Subscriptions:
 
     :param window: bytes that may wait to be sent to one connection, 0 for no limit.
     :param most_durable: how many durable ones there may be, 0 for no limit.
+    :param paused: the durable ones that hand out nothing.
     """
 
-    def __init__(self, node: str, journal: Journal, feed: Feed, hub: Hub, window: int, most_durable: int) -> None:
+    def __init__(
+        self, node: str, journal: Journal, feed: Feed, hub: Hub, window: int, most_durable: int,
+        paused: Container[str] = (),
+    ) -> None:  # fmt: skip
         self._journal = journal
         self._window = window or UNLIMITED
         self._sids = itertools.count(1)
@@ -62,7 +66,7 @@ class Subscriptions:
         self._presence = Presence(node)
         self._stop = Signal()
         self._epoch = journal.epoch
-        self.groups = Groups(journal, feed, hub, most_durable)
+        self.groups = Groups(journal, feed, hub, most_durable, paused)
         #: Events that a live subscription wanted and did not get, by reason.
         self.dropped: Counter[str] = Counter()
 

@@ -67,6 +67,7 @@ class Group:
         self._bed = Parked(record.offset)
         self._news = Signal()
         self._stop = Signal()
+        self._paused = False
         #: The journal knows it and what it is subscribed to.
         self.known = Signal()
         #: Its green thread has ended, and its place is written.
@@ -120,7 +121,8 @@ class Group:
     def status(self) -> ConsumerStatus:
         """How it is now."""
         state = "running" if self._settling.unsettled.open else "idle"
-        return self._settling.status(state if self.members else "no members", self._verdicts.retries)
+        state = "paused" if self._paused else state if self.members else "no members"
+        return self._settling.status(state, self._verdicts.retries)
 
     @property
     def record(self) -> ConsumerRecord:
@@ -130,6 +132,11 @@ class Group:
     def retry(self, letters: Sequence[DeadLetter], told: Told) -> None:
         """Hand out the events of dead letters again, and tell what became of each once that is durable."""
         self._again(self._verdicts.retry(letters, told))
+
+    def hold(self, paused: bool) -> None:
+        """Hand out nothing more, or go on; what members hold they may still settle."""
+        self._paused = paused
+        self.look()
 
     # What members say.
 
@@ -167,7 +174,7 @@ class Group:
             self._verdicts.judge()
         began = perf_counter()
         have = self._have()
-        member = self._next_member() if have else None
+        member = self._next_member() if have and not self._paused else None
         if member is not None:
             self._serve(member)
         # Where the disk was waited for, too: then others are let go first without need, which costs them nothing.
@@ -180,10 +187,10 @@ class Group:
         if not have:
             if self._intake.position >= self._journal.end:
                 self._sleep()
-        elif self.members:
+        elif self.members and not self._paused:
             self._news.wait(LOOK_UP)
         elif not self._news.is_set():
-            # Read again when somebody comes: many without members, each with some megabytes at hand, are too many.
+            # Read again when it goes on: many without members, each with some megabytes at hand, are too many.
             self._settling.move()
             self._intake.start(self._bed.position, self._settling.above)
             self._news.wait()
@@ -232,13 +239,8 @@ class Group:
                 return member
             if member.clogged and not member.draining:
                 member.draining = True
-                self._greens.spawn("drain", self._await_drain, member)
+                self._greens.spawn("drain", member.drain)
         return None
-
-    def _await_drain(self, member: Member) -> None:
-        member.outlet.stream.drain()
-        member.draining = False
-        self.look()
 
     def _serve(self, member: Member) -> None:
         due = self._settling.unsettled.ready(time.monotonic(), member.room)
@@ -246,8 +248,8 @@ class Group:
         offsets = [block.first + index for block, indices in found for index in indices]
         if not offsets:
             return
-        if member.closed:
-            # It went while the disk was asked.
+        if member.closed or self._paused:
+            # That came while the disk was asked.
             self._again(offsets)
             return
         events = [event for block, indices in found for event in member.shape.write(block, indices)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 import msgspec
@@ -33,14 +33,15 @@ ENDS_WITHIN = 10.0
 class Groups:
     """Every durable subscription.
 
-    :param most: how many there may be; 0 is no limit.
+    :param most: how many there may be; 0 is no limit. :param paused: those that hand out nothing.
     """
 
-    def __init__(self, journal: Journal, feed: Feed, hub: Hub, most: int) -> None:
+    def __init__(self, journal: Journal, feed: Feed, hub: Hub, most: int, paused: Container[str] = ()) -> None:
         self._journal = journal
         self._feed = feed
         self._hub = hub
         self._most = most
+        self._paused = paused
         self._greens = Greens("subscriptions")
         self._pace = Pace(lambda: hub.passes)
         self._groups: dict[str, Group] = {}
@@ -87,8 +88,8 @@ class Groups:
         """Whether there is one of this name."""
         return PREFIX + name in self._groups
 
-    def forget(self, name: str) -> None:
-        """Drop one without members: its place and what was not settled are gone.
+    def forget(self, name: str) -> str:
+        """Drop one without members: its place and what was not settled are gone; its full name.
 
         :raises KeyError: when there is none. :raises ValueError: when it has members.
         :raises JournalUnavailable: when the disk refuses; then it is still there.
@@ -106,6 +107,7 @@ class Groups:
         finally:
             del self._leaving[name]
             gone.set()
+        return name
 
     def await_leaving(self, name: str) -> None:
         """Wait for one of this name that is being forgotten: who comes now begins anew."""
@@ -145,6 +147,7 @@ class Groups:
 
     def _run(self, name: str, shape: Shape, record: ConsumerRecord) -> Group:
         group = Group(name, shape, self._journal, self._feed, self._hub, self._greens, record, self._pace)
+        group.hold(name in self._paused)
         self._groups[name] = group
         self._greens.spawn(name, group.run)
         return group

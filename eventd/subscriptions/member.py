@@ -100,6 +100,12 @@ class Member:
         left = DEFAULT_CREDIT - len(self.held) if self._credit is None else self._credit
         return max(0, min(left, MOST_AT_ONCE))
 
+    def drain(self) -> None:
+        """Wait until it has read."""
+        self.outlet.stream.drain()
+        self.draining = False
+        self._owner.look()
+
     def send(self, offsets: Sequence[int], events: Sequence[bytes], end: int) -> None:
         """Hand events to it."""
         self.held.update(offsets)

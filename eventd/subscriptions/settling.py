@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from eventd.dispatch.commits import NEW, Commits, Timers
-from eventd.dispatch.progress import ConsumerStatus, Ranges, place, record_at
+from eventd.dispatch.progress import ConsumerStatus, Ranges, place, record_at, status_at
 from eventd.journal import ConsumerRecord, DeadLetter, Journal, Unit
 from eventd.subscriptions.unsettled import Unsettled
 
@@ -98,19 +98,7 @@ class Settling:
 
     def status(self, state: str, retries: int) -> ConsumerStatus:
         """Its numbers now."""
-        now = self.record
-        return ConsumerStatus(
-            name=self.name,
-            kind="subscription",
-            cursor=now.offset,
-            pending=max(0, self._journal.end - now.done),
-            settled=now.settled,
-            dead=now.dead,
-            passed=now.passed,
-            since=now.since,
-            retries=retries,
-            state=state,
-        )
+        return status_at(self.record, self._journal.end, self.name, "subscription", state, retries)
 
     def _begin(self, record: ConsumerRecord) -> None:
         durable = record.offset if self.name in self._journal.consumers else NEW

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from click.testing import Result
 
 ROW = {
@@ -33,6 +34,27 @@ def test_none(daemon: Any, eventd: Callable[..., Result]) -> None:
     daemon.answer("/api/v1/handlers", [])
 
     assert eventd("handlers list").output == "No handler runs.\n"
+
+
+@pytest.mark.parametrize(
+    ("order", "changed", "told"),
+    [
+        ("pause", True, "is paused"),
+        ("pause", False, "was paused already"),
+        ("resume", True, "goes on"),
+        ("resume", False, "was not paused"),
+    ],
+)
+def test_one_is_paused_and_resumed(
+    daemon: Any, eventd: Callable[..., Result], order: str, changed: bool, told: str
+) -> None:
+    answer = {"name": "handler:archive", "paused": order == "pause", "changed": changed}
+    daemon.answer(f"/api/v1/handlers/{order}", answer)
+
+    result = eventd(f"handlers {order}", "archive")
+
+    assert (result.exit_code, result.output) == (0, f"handler:archive {told}\n")
+    assert json.loads(daemon.calls[0].body) == {"name": "archive"}
 
 
 def test_a_durable_subscription_is_forgotten(daemon: Any, eventd: Callable[..., Result]) -> None:

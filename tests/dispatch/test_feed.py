@@ -66,6 +66,33 @@ def on_feed(body: Any) -> None:
     run()
 
 
+def test_who_rests_lets_pass_what_is_not_wanted_up_to_the_first_that_is() -> None:
+    def body(tail: Tail, feed: Feed, group: green.Group) -> None:
+        bed = Parked(0)
+        feed.subscribe(("a",), bed)
+        positions: list[int] = []
+
+        def rest() -> None:
+            while True:
+                bed.rest(feed, tail.end, 60.0)
+                positions.append(bed.position)
+
+        group.spawn("rest", rest)
+        green.sleep(0)
+        tail.add("x", 3)
+        tail.add("a")
+        wait(lambda: positions)
+        tail.add("a")
+        tail.add("x")
+        wait(lambda: feed.offset == tail.end)
+        bed.call()
+        wait(lambda: len(positions) == 2)
+
+        assert positions == [3, 3]
+
+    on_feed(body)
+
+
 def test_who_wants_a_type_is_woken_at_its_offset() -> None:
     def body(tail: Tail, feed: Feed, group: green.Group) -> None:
         a, b = Sleeper(feed, group, "a"), Sleeper(feed, group, "b.>")

@@ -32,6 +32,7 @@ class Parts:
                 drop=lambda chosen: self._note(chosen, 3),
                 replay=self._replay,
                 handlers=lambda: [{"name": "handler:a"}],
+                pause=lambda name, paused: self._note((name, paused), (f"handler:{name}", paused)),
                 forget=self._forget,
             ),
         )
@@ -76,6 +77,21 @@ def test_a_durable_subscription_is_forgotten_by_its_name() -> None:
 def test_what_cannot_be_forgotten_is_told(name: str, error: type[Exception]) -> None:
     with pytest.raises(error, match=name):
         Parts().ask("POST", "/api/v1/handlers/forget", {"name": name})
+
+
+@on_hub
+def test_a_handler_is_paused_and_resumed_by_its_name() -> None:
+    parts = Parts()
+    answers = [
+        parts.ask("POST", f"/api/v1/handlers/{order}", {"name": "a"})
+        for order in ("pause", "resume")
+    ]  # fmt: skip
+
+    assert parts.asked == [("a", True), ("a", False)]
+    assert [json.loads(answer.body) for answer in answers if isinstance(answer, Response)] == [
+        {"name": "handler:a", "paused": True, "changed": True},
+        {"name": "handler:a", "paused": False, "changed": False},
+    ]
 
 
 @on_hub
@@ -168,6 +184,7 @@ def test_a_replay_is_ordered_with_everything_or_with_little() -> None:
     [
         ("GET", "/api/v1/dead"), ("GET", "/api/v1/dead/7"), ("POST", "/api/v1/dead/retry"),
         ("POST", "/api/v1/dead/drop"), ("POST", "/api/v1/replay"), ("GET", "/api/v1/handlers"),
+        ("POST", "/api/v1/handlers/pause"), ("POST", "/api/v1/handlers/resume"),
     ],
 )  # fmt: skip
 @on_hub

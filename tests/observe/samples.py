@@ -29,7 +29,9 @@ STATUS = Status(
         20, 10, 2, {"too_large": 2}, {"malformed": 1}, 1, {"http": 12, "sources": 8}, {"handler:jsonl": 3}, 5
     ),
     consumers=[
-        Consumer("handler:jsonl", "handler", 9, 2, 7, 1, 3, "running", 3, 1, 1, VolatileStatus(10, 4, 3, 2, 1))
+        Consumer(
+            "handler:jsonl", "handler", 9, 2, 7, 1, 3, "running", 3, 1, 1, VolatileStatus(10, 4, 3, 2, 1), paused=True
+        )
     ],
     sources=[Source("source:clock", 5, 0, "running")],
     plugins_failed=[FailedPlugin("handler:broken", "it has no handle")],

@@ -37,6 +37,7 @@ def samples() -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
         ("eventd_events_passed_total", (("consumer", "handler:jsonl"),), 3),
         ("eventd_events_emitted_total", (("consumer", "handler:jsonl"),), 3),
         ("eventd_consumer_since_offset", (("consumer", "handler:jsonl"),), 1),
+        ("eventd_consumer_paused", (("consumer", "handler:jsonl"),), 1),
         ("eventd_journal_end_offset", (), 14),
         ("eventd_journal_damaged_events_total", (), 5),
         ("eventd_journal_dropped_events_total", (("consumer", "handler:jsonl"),), 6),

@@ -292,3 +292,38 @@ def test_one_without_members_keeps_nothing_at_hand_and_rests(tmp_path: Path) -> 
         other.got(*range(2, 212))
         other.settle((0, 1000))
         assert caught_up(world, 210).passed == 2
+
+
+@on_hub
+def test_while_it_is_paused_members_settle_what_they_hold_and_get_nothing(tmp_path: Path) -> None:
+    with World(tmp_path) as world:
+        member = Joined(world, "a.b")
+        world.publish(3)
+        member.got(0, 1, 2)
+        group(world).hold(True)
+        world.publish(3)
+        member.settle(0, 1)
+        member.settle(2, outcome="retry", after=0.0)
+        other = Joined(world, "a.b")
+        wait(lambda: durable(world)[0] == 2, "what they settled to be durable")
+        assert (balanced(world).state, balanced(world).pending) == ("paused", 4)
+        wait(lambda: group(world)._news._waiters, "it to rest")
+        assert not group(world)._intake.count
+        assert other.offsets == []
+        member.got(0, 1, 2)
+
+        group(world).hold(False)
+        wait(lambda: sorted(member.offsets + other.offsets) == [0, 1, 2, 2, 3, 4, 5])
+        member.settle((0, 100))
+        other.settle((0, 100))
+        caught_up(world, 6)
+
+
+@on_hub
+def test_what_it_does_not_want_passes_one_that_is_paused(tmp_path: Path) -> None:
+    with World(tmp_path) as world:
+        Joined(world, "a.b")
+        group(world).hold(True)
+        world.publish(5, "x")
+        wait(lambda: balanced(world).passed == 5)
+        assert balanced(world).pending == 0

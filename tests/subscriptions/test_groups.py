@@ -88,6 +88,19 @@ def test_without_members_it_goes_on_after_a_restart_by_what_it_wanted(tmp_path: 
 
 
 @on_hub
+def test_one_that_is_paused_hands_out_nothing_after_a_restart(tmp_path: Path) -> None:
+    with World(tmp_path) as world:
+        Joined(world)
+    with World(tmp_path, paused={NAME}) as world:
+        world.publish(2)
+        member = Joined(world)
+        wait(lambda: group(world)._news._waiters, "it to rest")
+        assert (member.offsets, balanced(world).state) == ([], "paused")
+        group(world).hold(False)
+        member.got(0, 1)
+
+
+@on_hub
 def test_members_that_want_something_else_are_refused(tmp_path: Path) -> None:
     with World(tmp_path) as world:
         Joined(world, "a", "b")

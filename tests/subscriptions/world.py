@@ -7,7 +7,7 @@ import json
 import socket
 import sqlite3
 import time
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -56,7 +56,10 @@ def decoded(message: bytes, *, text: bool) -> dict[str, Any]:
 class World:
     """``with World(path) as world``: a journal, its feed, all subscriptions; ended in the order of the daemon."""
 
-    def __init__(self, directory: Path, *, window: int = WINDOW, most_durable: int = 0, **options: Any) -> None:
+    def __init__(
+        self, directory: Path, *, window: int = WINDOW, most_durable: int = 0, paused: Container[str] = (),
+        **options: Any,
+    ) -> None:  # fmt: skip
         self.path = directory / "journal.db"
         self.bridge = green.Bridge()
         self.journal = Journal(self.path, self.bridge, JournalOptions(**{"fsync": False, "node": "node", **options}))
@@ -66,6 +69,7 @@ class World:
         self.group.on_death = lambda _green, error: self.deaths.append(error)
         self._window = window
         self._most_durable = most_durable
+        self._paused = paused
         self.feed: Feed
         self.subscriptions: Subscriptions
 
@@ -74,7 +78,7 @@ class World:
         self.feed = Feed(self.journal, self.journal.end)
         self.group.spawn("feed", self.feed.run)
         self.subscriptions = Subscriptions(
-            "node", self.journal, self.feed, green.hub(), self._window, self._most_durable
+            "node", self.journal, self.feed, green.hub(), self._window, self._most_durable, self._paused
         )
         self.subscriptions.start()
         return self
