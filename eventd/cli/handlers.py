@@ -14,6 +14,8 @@ from eventd.cli.terminal import safe
 __all__ = ["command"]
 
 _COLUMNS = ("name", "state", "types", "cursor", "pending", "settled", "dead", "dead_letters", "retries")
+#: What goes where there is no room for all, the first one first.
+_LEAST = ("cursor", "retries", "dead_letters", "types")
 #: Patterns of a handler that the table shows; JSON has all.
 _MOST_TYPES = 3
 
@@ -52,7 +54,7 @@ def list_(settings: Settings, as_json: bool) -> None:
     from eventd.cli.tables import console, print_table
 
     table = [[_types(row["types"]) if column == "types" else row[column] for column in _COLUMNS] for row in rows]
-    print_table(console(), "Handlers", _COLUMNS, table)
+    print_table(console(), "Handlers", _COLUMNS, table, _LEAST)
 
 
 @command.command("pause")

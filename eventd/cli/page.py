@@ -29,7 +29,8 @@ Every command that reads the configuration or talks to the daemon takes `-c` and
 | 2 | wrong usage |
 | 78 | the configuration cannot be used: stderr has every fault, with file and line |
 
-Colours are for terminals only. In a pipe `eventd tail` prints JSON lines, and tables are not cut off.
+Colours are for terminals only. In a pipe `eventd tail` prints JSON lines.
+A table leaves out columns for which the window is too narrow, and says which; in a pipe it has all.
 """
 
 

@@ -14,6 +14,8 @@ __all__ = ["command"]
 
 _LISTENER = ("name", "protocol", "address", "connections", "received")
 _CONSUMER = ("name", "state", "settled", "dead", "passed", "pending", "dead_letters", "retries", "cursor")
+#: What goes where there is no room for all, the first one first.
+_LEAST = ("cursor", "retries", "dead_letters", "passed", "protocol")
 _VOLATILE = ("name", "came", "settled", "dead", "dropped", "pending")
 _SOURCE = ("name", "state", "emitted", "restarts")
 _FAILED = ("name", "error")
@@ -54,12 +56,12 @@ def _print(status: dict[str, Any]) -> None:
         out.print(f"  {reason}")
     listeners, consumers = status.get("listeners", []), status.get("consumers", [])
     if listeners:
-        print_table(out, "Listeners", _LISTENER, _rows(listeners, _LISTENER))
+        print_table(out, "Listeners", _LISTENER, _rows(listeners, _LISTENER), _LEAST)
     print_table(out, "Books", ("events", "number"), _books(status))
     for line in _balance(status):
         out.print(line)
     if consumers:
-        print_table(out, "Consumers", _CONSUMER, _rows(consumers, _CONSUMER))
+        print_table(out, "Consumers", _CONSUMER, _rows(consumers, _CONSUMER), _LEAST)
     if volatile := [{"name": row["name"], **row["volatile"]} for row in consumers if row.get("volatile")]:
         print_table(out, "Volatile events", _VOLATILE, _rows(volatile, _VOLATILE))
     if sources := status.get("sources"):

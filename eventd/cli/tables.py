@@ -1,4 +1,4 @@
-"""Tables for people; in a pipe the same without colours and without being cut off."""
+"""Tables for people: as wide as their window, where columns go that matter less; in a pipe with all of them."""
 
 from __future__ import annotations
 
@@ -7,15 +7,18 @@ from collections.abc import Iterable, Sequence
 
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from eventd.cli.terminal import safe_lines
 
-__all__ = ["console", "print_table"]
+__all__ = ["console", "print_table", "table_of"]
 
 #: In a pipe nobody's window is too narrow.
 _PIPE_WIDTH = 4096
+#: A column whose cells are no longer than this is never broken into lines.
+_SHORT = 14
 
 
 def console() -> Console:
@@ -24,17 +27,46 @@ def console() -> Console:
     return Console(width=None if sys.stdout.isatty() else _PIPE_WIDTH, highlight=False, markup=False, emoji=False)
 
 
-def print_table(out: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table; numbers stand right, and nothing in it is taken as markup."""
+def print_table(
+    out: Console, title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], least: Sequence[str] = ()
+) -> None:
+    """Print a table; numbers stand right, and nothing in it is taken as markup.
+
+    :param least: the columns that go where there is no room for all, the first one first; it is told which.
+    """
     out.print(Text(title, style="bold"))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    rows = [list(row) for row in rows]
-    for index, column in enumerate(columns):
-        numbers = bool(rows) and all(_is_number(row[index]) for row in rows)
-        table.add_column(column, justify="right" if numbers else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_cell(value)) for value in row))
+    table, gone = table_of(out, columns, [list(row) for row in rows], least)
     out.print(table)
+    if gone:
+        out.print(Text(f"No room for {', '.join(gone)}; --json has all.\n", style="dim"))
+
+
+def table_of(
+    out: Console, columns: Sequence[str], rows: Sequence[Sequence[object]], least: Sequence[str]
+) -> tuple[Table, list[str]]:
+    """The table that fits, and the columns of ``least`` that went for it."""
+    gone: list[str] = []
+    table = _table(columns, rows, gone)
+    unbounded = out.options.update(max_width=_PIPE_WIDTH)
+    for column in filter(columns.__contains__, least):
+        if Measurement.get(out, unbounded, table).maximum <= out.width:
+            break
+        gone.append(column)
+        table = _table(columns, rows, gone)
+    return table, gone
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[object]], gone: Sequence[str]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    shown = [index for index, column in enumerate(columns) if column not in gone]
+    cells = [[Text(_cell(row[index])) for index in shown] for row in rows]
+    for place, index in enumerate(shown):
+        numbers = bool(rows) and all(_is_number(row[index]) for row in rows)
+        short = all(row[place].cell_len <= _SHORT for row in cells)
+        table.add_column(columns[index], justify="right" if numbers else "left", overflow="fold", no_wrap=short)
+    for row in cells:
+        table.add_row(*row)
+    return table
 
 
 def _is_number(value: object) -> bool:
