@@ -40,6 +40,7 @@ COMMANDS: dict[str, _Entry] = {
     "send": _Entry("eventd.cli.send", "Send an event, or a file of them, to the daemon."),
     "status": _Entry("eventd.cli.status", "Tell how the daemon is."),
     "tail": _Entry("eventd.cli.tail", "Print events as they come in."),
+    "top": _Entry("eventd.cli.top", "Show live how fast the daemon works."),
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from eventd.cli.connection import DaemonConnection
+from eventd.cli.numbers import duration
 from eventd.cli.options import Settings, configured
 
 __all__ = ["command"]
@@ -25,7 +26,6 @@ _LOSSES = (
     ("dead_settled", "dead letters settled by a retry:"),
     ("dead_dropped", "dead letters dropped:"),
 )
-_UNITS = ((86400, "d"), (3600, "h"), (60, "m"), (1, "s"))
 
 
 @click.command("status")
@@ -72,7 +72,7 @@ def _print(status: dict[str, Any]) -> None:
 
 def _head(status: dict[str, Any]) -> str:
     state = "ready" if status.get("ready") else "not ready"
-    return f"eventd {status.get('version')} on {status.get('node')}: {state}, up {_duration(status.get('uptime', 0))}"
+    return f"eventd {status.get('version')} on {status.get('node')}: {state}, up {duration(status.get('uptime', 0))}"
 
 
 def _books(status: dict[str, Any]) -> list[tuple[str, object]]:
@@ -103,12 +103,3 @@ def _balance(status: dict[str, Any]) -> list[str]:
 
 def _rows(items: list[dict[str, Any]], columns: tuple[str, ...]) -> list[list[object]]:
     return [[item.get(column) for column in columns] for item in items]
-
-
-def _duration(seconds: float) -> str:
-    left, parts = int(seconds), []
-    for size, unit in _UNITS:
-        count, left = divmod(left, size)
-        if count:
-            parts.append(f"{count}{unit}")
-    return " ".join(parts[:2]) or "0s"

@@ -42,31 +42,39 @@ def print_table(
 
 
 def table_of(
-    out: Console, columns: Sequence[str], rows: Sequence[Sequence[object]], least: Sequence[str]
-) -> tuple[Table, list[str]]:
-    """The table that fits, and the columns of ``least`` that went for it."""
+    out: Console, columns: Sequence[str], rows: Sequence[Sequence[object]], least: Sequence[str],
+    frame: box.Box | None = box.SIMPLE_HEAD,
+) -> tuple[Table, list[str]]:  # fmt: skip
+    """The table that fits, and the columns of ``least`` that went for it; a ``Text`` in it stays as it is."""
     gone: list[str] = []
-    table = _table(columns, rows, gone)
+    table = _table(columns, rows, gone, frame)
     unbounded = out.options.update(max_width=_PIPE_WIDTH)
     for column in filter(columns.__contains__, least):
         if Measurement.get(out, unbounded, table).maximum <= out.width:
             break
         gone.append(column)
-        table = _table(columns, rows, gone)
+        table = _table(columns, rows, gone, frame)
     return table, gone
 
 
-def _table(columns: Sequence[str], rows: Sequence[Sequence[object]], gone: Sequence[str]) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+def _table(
+    columns: Sequence[str], rows: Sequence[Sequence[object]], gone: Sequence[str], frame: box.Box | None
+) -> Table:
+    table = Table(box=frame, pad_edge=False)
     shown = [index for index, column in enumerate(columns) if column not in gone]
-    cells = [[Text(_cell(row[index])) for index in shown] for row in rows]
+    cells = [[_text(row[index]) for index in shown] for row in rows]
     for place, index in enumerate(shown):
-        numbers = bool(rows) and all(_is_number(row[index]) for row in rows)
+        given = [row[index] for row in rows if row[index] is not None]
+        numbers = bool(given) and all(map(_is_number, given))
         short = all(row[place].cell_len <= _SHORT for row in cells)
         table.add_column(columns[index], justify="right" if numbers else "left", overflow="fold", no_wrap=short)
     for row in cells:
         table.add_row(*row)
     return table
+
+
+def _text(value: object) -> Text:
+    return value if isinstance(value, Text) else Text(_cell(value))
 
 
 def _is_number(value: object) -> bool:
