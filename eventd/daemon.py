@@ -21,6 +21,7 @@ from eventd.client.script import script
 from eventd.config.options import Configuration
 from eventd.dispatch.dispatcher import Dispatcher
 from eventd.dispatch.follow import follow
+from eventd.dispatch.inhand import InHand
 from eventd.dispatch.pruning import prune_journal
 from eventd.doors import Doors
 from eventd.duplicates import MOST_KNOWN, Duplicates
@@ -150,8 +151,11 @@ class Daemon:
     def _build(self) -> None:
         """Make the parts that need the open journal, from the back to the front."""
         registry, node = self.registry, self.configuration.eventd.node
+        in_hand = InHand(Path(self.configuration.eventd.state_dir) / "in-hand")
+        in_hand.open({name: record.offset for name, record in self.journal.consumers.items()})
+        self._after.callback(in_hand.close)
         self.dispatcher = Dispatcher(
-            self.journal, registry, self.hub, self.bridge, self._submit_source, self._observe
+            self.journal, registry, self.hub, self.bridge, self._submit_source, self._observe, in_hand
         )
         self.volatile = Volatile(registry.volatile, self.dispatcher.post.deliver, self.hub.call_soon, self.books)
         self._sources = self.volatile.before(self.ingest.submit_all)

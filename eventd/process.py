@@ -1,12 +1,13 @@
-"""What concerns the whole process: how many files it may open, and when it collects garbage."""
+"""What concerns the whole process: how many files it may open, who may end it, and when it collects garbage."""
 
 from __future__ import annotations
 
 import gc
 import logging
+import os
 import resource
 
-__all__ = ["COLLECT_AFTER", "allow_open_files", "settle_memory"]
+__all__ = ["COLLECT_AFTER", "allow_open_files", "refuse_exit", "settle_memory"]
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,18 @@ def allow_open_files() -> int:
             log.warning("no more than %d files can be open: %s", soft, error)
             return soft
     return hard
+
+
+def refuse_exit() -> None:
+    """Let ``os._exit`` end the call of the plugin that calls it, not the daemon; a forked child still ends."""
+    daemon, leave = os.getpid(), os._exit
+
+    def refused(status: int) -> None:
+        if os.getpid() != daemon:
+            leave(status)
+        raise SystemExit(status)
+
+    os._exit = refused  # type: ignore[assignment]  # it does not return, either
 
 
 def settle_memory() -> None:

@@ -11,7 +11,7 @@ from eventd.config.options import Configuration
 from eventd.daemon import Daemon
 from eventd.observe.logging import LogWriter
 from eventd.plugin.registry import Registry
-from eventd.process import allow_open_files
+from eventd.process import allow_open_files, refuse_exit
 
 __all__ = ["main"]
 
@@ -31,6 +31,7 @@ def main(configuration: Configuration) -> int:
     writer.start()
     try:
         allow_open_files()
+        refuse_exit()
         green.install()
         return green.run(lambda: _serve(configuration))
     finally:

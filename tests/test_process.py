@@ -46,3 +46,17 @@ def test_what_lives_when_all_is_built_is_not_collected_again() -> None:
         "print(gc.get_freeze_count() > 0, gc.get_threshold()[0] == COLLECT_AFTER)\n"
     )
     assert told == "True True\n"
+
+
+def test_nobody_but_the_daemon_ends_it() -> None:
+    told = run(
+        "import os\n"
+        "from eventd.process import refuse_exit\n"
+        "refuse_exit()\n"
+        "try:\n    os._exit(3)\n"
+        "except SystemExit as error:\n    print(error.code, flush=True)\n"
+        "child = os.fork()\n"
+        "if not child: os._exit(4)\n"
+        "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    assert told == "3\n4\n"

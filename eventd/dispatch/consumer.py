@@ -19,6 +19,7 @@ from collections.abc import Callable, Mapping, Sequence
 from eventd.dispatch.commits import Commits
 from eventd.dispatch.feed import Feed, Parked
 from eventd.dispatch.handling import Handling, Outcome
+from eventd.dispatch.inhand import Hand
 from eventd.dispatch.instance import Instance, Interrupted
 from eventd.dispatch.intake import Intake
 from eventd.dispatch.lane import Loan, Siding
@@ -46,7 +47,7 @@ Door = Callable[[ConsumerRecord, Callable[[Unit], None], Callable[[], None]], Co
 class Consumer:
     """Drives one plugin along the journal.
 
-    :param record: where it is.
+    :param record: where it is. :param hand: told what its plugin has in hand, and knows what it had.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class Consumer:
         door: Door,
         types: Mapping[str, type[Event]],
         record: ConsumerRecord,
+        hand: Hand,
     ) -> None:
         loaded = work.loaded
         self.name = loaded.full_name
@@ -69,15 +71,13 @@ class Consumer:
         self._stop = Signal()
         self._paused = False
         self._state = "starting"
-        #: Whether those that wait had the last turn.
-        self._new_next = False
         self._bed = Parked(record.offset)
         self._intake = Intake(self.name, journal, Patterns(loaded.types).matches, types)
         self._retried = Retried(work.key, types)
         self._commits = door(record, self._landed, self._bed.call)
-        self._instance = Instance(work, self._stop.wait)
+        self._instance = Instance(work, self._stop.wait, hand)
         self._handling = Handling(
-            self.name, self._instance.call, self._instance.breathe, work.policy, Ordering(), work.key
+            self.name, self._instance.call, self._instance.breathe, work.policy, Ordering(), work.key, hand.suspects
         )
         self._begin(record)
         #: Where replays through its plugin are given their turns.
@@ -201,16 +201,11 @@ class Consumer:
 
     def _next(self) -> Portion | None:
         """The next portion; ``None`` after sleeping, or when there is nothing but what is not wanted."""
-        if self._ordering.count and not self._new_next:
-            ready = self._ordering.ready(time.monotonic(), self._options.batch_size)
-            if ready:
-                # However many fail again and again, new ones have their turn.
-                self._new_next = not self._ordering.full
-                return Portion.of(ready, self._types)
-            if self._ordering.full:
-                self._sleep()
-                return None
-        self._new_next = False
+        if ready := self._ordering.turn(time.monotonic(), self._options.batch_size):
+            return Portion.of(ready, self._types)
+        if self._ordering.full:
+            self._sleep()
+            return None
         intake = self._intake
         if not intake.count and not intake.read() and self._journal.end <= self._bed.position:
             self._sleep()

@@ -17,6 +17,7 @@ from eventd.dispatch.emitter import Deliver, Submit
 from eventd.dispatch.feed import Feed
 from eventd.dispatch.follow import place
 from eventd.dispatch.inbox import Post
+from eventd.dispatch.inhand import Hand, InHand
 from eventd.dispatch.outside import OutsideWork
 from eventd.dispatch.pausing import Paused
 from eventd.dispatch.progress import ConsumerStatus
@@ -42,7 +43,7 @@ class Dispatcher:
     """All consumers of the daemon.
 
     :param submit: the front door, for what sources and webhooks emit.
-    :param observe: told how long each call of a handler took.
+    :param observe: told how long each call of a handler took. :param in_hand: told what each plugin has in hand.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class Dispatcher:
         bridge: Bridge,
         submit: Submit,
         observe: Observe = _unobserved,
+        in_hand: InHand | None = None,
     ) -> None:
         deliver = Deliver(submit, bridge)
         self.sources = Sources(registry, deliver, bridge)
@@ -61,6 +63,7 @@ class Dispatcher:
         self._registry = registry
         self._bridge = bridge
         self._observe = observe
+        self._in_hand = in_hand
         self._group = Group("dispatch")
         self._feeds = Group("feed")
         self._hub = hub
@@ -115,7 +118,9 @@ class Dispatcher:
         made = OutsideWork if loaded.run == "process" else Work
         work = made(loaded, self._registry, self._bridge, journal.state(name), self._observe)
         work.sift = self.post.sift
-        consumer = Consumer(work, journal, self.feed, partial(self._door, name), self._registry.types, record)
+        # Where a worker dies, the daemon knows.
+        hand = Hand() if self._in_hand is None or loaded.run == "process" else self._in_hand.hand(name)
+        consumer = Consumer(work, journal, self.feed, partial(self._door, name), self._registry.types, record, hand)
         inbox = self.post.subscribe(loaded.types, consumer.siding.loan.wake)
         if inbox is not None:
             consumer.siding.guest = self._volatile[name] = VolatileLane(consumer.siding.loan, journal, inbox)

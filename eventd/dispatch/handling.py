@@ -28,6 +28,7 @@ from eventd.dispatch.ordering import Ordering, Tries, Waiting
 from eventd.dispatch.portion import Portion
 from eventd.dispatch.process import WorkerDied
 from eventd.dispatch.retry import Poisoned, Policy
+from eventd.dispatch.suspects import Suspects
 from eventd.event import Batch, Draft
 from eventd.formats import json_events
 from eventd.journal import DeadLetter
@@ -56,6 +57,7 @@ class Handling:
 
     :param call: has a batch handled, and returns what was emitted.
     :param breathe: lets others on the hub have their turn, when it is time to.
+    :param suspects: what is to be tried alone, since the daemon died with it in hand.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Handling:
         policy: Policy,
         ordering: Ordering,
         key: Key | None,
+        suspects: Suspects | None = None,
     ) -> None:
         self._consumer = consumer
         self._call = call
@@ -74,6 +77,7 @@ class Handling:
         #: Those that wait, and are to be brought back in portions of their own.
         self.ordering = ordering
         self._key = key
+        self._suspects = suspects or Suspects()
         self._outcome = Outcome()
         self._over: list[Waiting] = []
         self._held: set[Hashable] = set()
@@ -86,14 +90,31 @@ class Handling:
         self._outcome, self._over, self._held = Outcome(), [], set()
         if portion.waiting:
             self.retries += 1
-        elif self._key is not None and self.ordering.count:
-            portion = self._in_order(portion, self._key)
+        else:
+            if self._suspects:
+                portion = self._set_apart(portion)
+            if self._key is not None and self.ordering.count:
+                portion = self._in_order(portion, self._key)
         if portion.count:
             self._together(portion)
         # Not before: while others have their turn, what is in no book yet still waits.
         for waiting in self._over:
             self.ordering.done(waiting)
         return self._outcome
+
+    def _set_apart(self, portion: Portion) -> Portion:
+        """Have those that were in hand when the daemon died wait, each to be tried alone; the rest of the portion."""
+        deaths = {index: n for index, offset in enumerate(portion.offsets) if (n := self._suspects.deaths(offset))}
+        self._suspects.pass_to(portion.end)
+        for index, number in deaths.items():
+            waiting = self._waiting(portion, index)
+            waiting.alone, waiting.tries.deaths = True, number
+            if self._policy.poisoned(number):
+                waiting.tries.failed(time.time_ns())
+                self._bury(portion, index, waiting, Poisoned.after(number, WorkerDied("the daemon died")))
+            else:
+                self.ordering.put(waiting)
+        return portion.besides(deaths) if deaths else portion
 
     def _in_order(self, portion: Portion, key: Key) -> Portion:
         """Have those wait that another one of their key waits before; the rest of the portion."""

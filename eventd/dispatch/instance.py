@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from eventd.dispatch.calling import TimedOut
+from eventd.dispatch.inhand import Hand
 from eventd.dispatch.runner import Calls
 from eventd.dispatch.work import Work
 from eventd.event import Batch, Draft
@@ -22,12 +23,13 @@ class Interrupted(Exception):
 class Instance:
     """What runs of a plugin.
 
-    :param pause: waits for some seconds; true when the daemon stops.
+    :param pause: waits for some seconds; true when the daemon stops. :param hand: told what it handles now.
     """
 
-    def __init__(self, work: Work, pause: Callable[[float], bool]) -> None:
+    def __init__(self, work: Work, pause: Callable[[float], bool], hand: Hand) -> None:
         self._work = work
         self._pause = pause
+        self._hand = hand
         self._runner: Calls | None = None
         #: Why it does not run: ``starting``, ``failing`` or ``stuck``; ``None`` when it does.
         self.trouble: str | None = "starting"
@@ -55,12 +57,15 @@ class Instance:
         assert self._runner is not None
         if not self._runner.whole:
             self._restore()
+        self._hand.take(batch)
         try:
             return self._work.sift(self._runner.run(batch))
         except TimedOut:
             self._work.abandon()
             self._renew()
             raise
+        finally:
+            self._hand.empty()
 
     def breathe(self) -> None:
         """Let others on the hub have their turn, when it is time to."""

@@ -88,6 +88,7 @@ class Ordering:
         self._due: list[tuple[float, int, Hashable]] = []
         self._open: set[int] = set()
         self._turn = 0
+        self._had_turn = False
         self.count = 0
         self.size = 0
 
@@ -131,6 +132,15 @@ class Ordering:
             self._open.add(waiting.offset)
         if idle:
             self._schedule(waiting.key, lane)
+
+    def turn(self, now: float, most: int) -> list[Waiting]:
+        """As ``ready``, but never twice in a row: however many fail again and again, new events are tried, too."""
+        if self._had_turn:
+            self._had_turn = False
+            return []
+        ready = self.ready(now, most)
+        self._had_turn = bool(ready) and not self.full
+        return ready
 
     def ready(self, now: float, most: int) -> list[Waiting]:
         """Events to be tried now: one that is to be alone, or up to ``most`` others; they are out from now on."""

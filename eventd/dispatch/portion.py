@@ -106,6 +106,11 @@ class Portion:
         """The blocks that it is cut of, and which of their events belong to it."""
         return [(view.block, chosen) for view, chosen in self._parts]
 
+    @property
+    def offsets(self) -> list[int]:
+        """Where its events stand in the journal."""
+        return [view.block.first + index for view, chosen in self._parts for index in chosen]
+
     def load(self) -> list[Event]:
         """The events, decoded."""
         if len(self._parts) == 1:

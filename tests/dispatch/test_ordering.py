@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from eventd.dispatch import ordering as module
-from eventd.dispatch.ordering import Ordering, Tries, Waiting
+from eventd.dispatch.ordering import MOST_EVENTS, Ordering, Tries, Waiting
 from eventd.event import Block, Encoding
 from eventd.journal import DeadLetter
 
@@ -159,3 +159,20 @@ class Model(RuleBasedStateMachine):
 
 TestModel = Model.TestCase
 TestModel.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+
+
+def test_those_that_wait_do_not_have_two_turns_in_a_row() -> None:
+    ordering = Ordering()
+    for offset in range(3):
+        ordering.put(waiting(offset, offset))
+
+    turns = [[one.offset for one in ordering.turn(0.0, 1)] for _ in range(5)]
+    assert turns == [[0], [], [1], [], [2]]
+
+
+def test_with_no_room_for_new_events_only_those_that_wait_have_turns() -> None:
+    ordering = Ordering()
+    for offset in range(MOST_EVENTS + 1):
+        ordering.put(waiting(offset, offset))
+
+    assert [len(ordering.turn(0.0, 1)) for _ in range(3)] == [1, 1, 1]

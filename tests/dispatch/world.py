@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from eventd import green
 from eventd.dispatch.dispatcher import Dispatcher
+from eventd.dispatch.inhand import InHand
 from eventd.dispatch.progress import ConsumerStatus
 from eventd.errors import EventdError
 from eventd.event import Draft
@@ -51,6 +52,7 @@ class World:
         sources: dict[str, Any] | None = None,
         services: dict[str, Any] | None = None,
         text: str = "",
+        in_hand: InHand | None = None,
     ) -> None:
         sections = "".join(f"[handler:{name}]\n{FAST}" for name in handlers or {} if f"handler:{name}]" not in text)
         sections += "".join(
@@ -74,6 +76,7 @@ class World:
         self.bridge = green.Bridge()
         self.journal = Journal(directory / "journal.db", self.bridge, JournalOptions(fsync=False, node="test"))
         self.timings: list[tuple[str, float]] = []
+        self.in_hand = in_hand
         #: What the front door answers with instead of taking drafts.
         self.refusal: EventdError | None = None
         #: Whether what was done last is meant not to be durable.
@@ -89,6 +92,7 @@ class World:
             self.bridge,
             self.submit,
             lambda name, seconds: self.timings.append((name, seconds)),
+            self.in_hand,
         )
         self.dispatcher.start()
         return self
