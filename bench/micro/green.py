@@ -37,6 +37,7 @@ def _measure() -> None:
         print(f"{trips:10,.0f}  echo round trips/s over {connections} connections")
     print(f"{_median(watch_callback):10.2f}  µs a watch callback")
     print(f"{_median(yielding):10.2f}  µs a sleep(0)")
+    print(f"{_median(guarding):10.2f}  µs a call on watch, more than the call")
     print(f"{_median(spawning):10.2f}  µs a green thread, from spawn to end")
     print(f"{_median(bridge_call):10.2f}  µs a bridge.call")
     print(f"{idle_memory():10.2f}  KiB an idle green thread in Stream.recv, socket included")
@@ -78,6 +79,16 @@ def watch_callback(total: int = 200_000, descriptors: int = 100) -> float:
 def yielding(total: int = 100_000) -> float:
     """Microseconds of one turn of the loop."""
     return _each(total, green.sleep)
+
+
+def guarding(total: int = 200_000) -> float:
+    """Microseconds that it costs to have a call watched."""
+    watched = _each(total, lambda: green.guard("bench", 0.0, _nobody, int))
+    return watched - _each(total, int)
+
+
+def _nobody(_seconds: float, _locked: bool) -> None:
+    """Told of no stall."""
 
 
 def spawning(total: int = 20_000) -> float:

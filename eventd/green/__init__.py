@@ -9,7 +9,8 @@ from eventd.green.acceptor import Acceptor, Datagram
 from eventd.green.address import Address, parse_address
 from eventd.green.bridge import Bridge, Worker
 from eventd.green.group import Green, Group, current_name, run
-from eventd.green.hub import Hub, hub, install
+from eventd.green.guard import BrokenOff, guard
+from eventd.green.hub import Hub, hub, install, on_hub
 from eventd.green.listener import listen, listen_datagram
 from eventd.green.signals import Signals
 from eventd.green.stream import Stream
@@ -17,6 +18,7 @@ from eventd.green.timer import Timer
 from eventd.green.tls import TLSStream, server_context
 from eventd.green.waiting import Signal, sleep
 from eventd.green.watch import Watch
+from eventd.green.watchdog import Watchdog
 from eventd.green.writer import WRITE_LIMIT
 
 __all__ = [
@@ -24,6 +26,7 @@ __all__ = [
     "Acceptor",
     "Address",
     "Bridge",
+    "BrokenOff",
     "Datagram",
     "Green",
     "Group",
@@ -34,12 +37,15 @@ __all__ = [
     "TLSStream",
     "Timer",
     "Watch",
+    "Watchdog",
     "Worker",
     "current_name",
+    "guard",
     "hub",
     "install",
     "listen",
     "listen_datagram",
+    "on_hub",
     "parse_address",
     "run",
     "server_context",

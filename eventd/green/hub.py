@@ -19,7 +19,7 @@ from eventd.green.stall import label_of
 from eventd.green.timer import Timer
 from eventd.green.watch import Ready, Watch
 
-__all__ = ["Hub", "hub", "install"]
+__all__ = ["Hub", "hub", "install", "on_hub"]
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,14 @@ class Hub(Loop):
             raise RuntimeError("the hub does not run: wait in a green thread, within green.run")
         if getcurrent() is self.greenlet:
             raise RuntimeError("a callback of the hub may not wait: spawn a green thread for it")
-        return self.greenlet.switch()
+        call = self.calling
+        if call is None:
+            return self.greenlet.switch()
+        call.end()
+        try:
+            return self.greenlet.switch()
+        finally:
+            call.begin()
 
     @property
     def current(self) -> str | None:
@@ -80,6 +87,10 @@ class Hub(Loop):
     @stall_limit.setter
     def stall_limit(self, seconds: float) -> None:
         self._clock.limit = seconds
+
+    def blame(self, name: str) -> None:
+        """Have the stall of the callback that runs now told under this name."""
+        self._clock.blamed = name
 
     @property
     def on_stall(self) -> Callable[[str, float], None] | None:
@@ -148,3 +159,8 @@ def _made() -> Hub:
 def hub() -> Hub:
     """The loop; it is made when it is first asked for, in the thread that asks."""
     return _hub if _hub is not None else install()
+
+
+def on_hub() -> bool:
+    """Whether this native thread is the one that runs the loop."""
+    return threading.get_ident() == hub().ident

@@ -13,14 +13,18 @@ from __future__ import annotations
 import heapq
 import logging
 import select
+import threading
 from collections import deque
 from collections.abc import Callable
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eventd.green.engine import EngineHub, getcurrent
 from eventd.green.stall import StallClock, label_of
 from eventd.green.watch import READABLE, WRITABLE, Watch
+
+if TYPE_CHECKING:
+    from eventd.green.guard import Guarded
 
 __all__ = ["Loop"]
 
@@ -40,7 +44,7 @@ class Loop(EngineHub):
         # perf_counter and monotonic are the same clock on Linux.
         super().__init__(clock=perf_counter)
         self.watches: dict[int, Watch] = {}
-        #: Clock reading of the callback that runs now; 0.0 while the loop polls.
+        #: Since when the callback that runs now holds the loop, guarded calls apart; 0.0 while the loop polls.
         self.started = 0.0
         #: When the last poll returned.
         self.now = perf_counter()
@@ -49,6 +53,12 @@ class Loop(EngineHub):
         self.runs = 0
         #: Seconds spent in callbacks, all in all.
         self.busy = 0.0
+        #: The native thread that runs it, or ran it last.
+        self.ident = threading.get_ident()
+        #: The call of foreign code that holds the loop now; may be read by any native thread.
+        self.calling: Guarded | None = None
+        #: Seconds for which such a call may hold the loop; 0 is no limit.
+        self.stall_most = 0.0
         self._active: Any = None
         self._nested = 0.0
         self._clock = StallClock()
@@ -79,6 +89,7 @@ class Loop(EngineHub):
         if self.running:
             raise RuntimeError("the hub runs already")
         self.runs += 1
+        self.ident = threading.get_ident()
         self.ensure_greenlet()
         self.greenlet.parent = getcurrent()
 

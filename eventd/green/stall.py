@@ -1,7 +1,7 @@
 """The stall clock: how long callbacks hold the loop, who held it longest, and how late it runs.
 
 It keeps numbers and calls ``on_stall``; it neither stops a callback nor looks inside one
-while it runs (a native thread can, by ``current`` and ``started``).
+while it runs: that is the watchdog's.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ class StallClock:
         #: Called after a stall with its label and its seconds.
         self.on_stall: Callable[[str, float], None] | None = None
         self.stalls = 0
+        #: Who is to be named for the next stall, instead of the callback.
+        self.blamed: str | None = None
         #: The longest callback since ``forget_slowest``.
         self.slowest: tuple[str, float] = ("", 0.0)
         self._window = 0.0
@@ -61,7 +63,7 @@ class StallClock:
 
     def took(self, thing: Any, seconds: float) -> None:
         """Note a callback that took more than ``notice``."""
-        label = label_of(thing) or "?"
+        label, self.blamed = self.blamed or label_of(thing) or "?", None
         if seconds > self.slowest[1]:
             self.slowest = (label, seconds)
         self.notice = min(self.slowest[1], self._limit)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import functools
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from eventd import green
 from tests.support.wait import until as until_native
 
-__all__ = ["hold", "on_hub", "pair", "tcp_pair", "until"]
+__all__ = ["hold", "on_hub", "pair", "tcp_pair", "until", "watched"]
 
 
 def on_hub(test: Callable[..., Any]) -> Callable[..., Any]:
@@ -34,6 +35,20 @@ def hold(seconds: float) -> None:
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         pass
+
+
+@contextmanager
+def watched(limit: float, most: float = 0.0, *, breaking: bool = True) -> Iterator[None]:
+    """A watchdog at work, with limits as short as a test wants them."""
+    hub = green.hub()
+    before, hub.stall_limit = hub.stall_limit, limit
+    watchdog = green.Watchdog(hub, most, breaking)
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.stop()
+        hub.stall_limit = before
 
 
 def pair(**options: Any) -> tuple[green.Stream, socket.socket]:
