@@ -98,6 +98,7 @@ class Daemon:
         self.ingest.accepted = self.books.restore(self.journal.books)
         after(self._keep_books)
         self._build()
+        self._watch()
         self.dispatcher.start()
         in_time(self.dispatcher.stop)
         in_time(self.dispatcher.webhooks.stop)
@@ -110,7 +111,7 @@ class Daemon:
         in_time(self.group.stop)
         after(self.doors.stop)
         self.doors.open()
-        self._start_watchdog()
+        self._tell_systemd()
         settle_memory()
         systemd.notify(READY="1", STATUS=f"listening at {', '.join(self.doors.addresses)}")
         log.info("ready")
@@ -135,7 +136,15 @@ class Daemon:
         except OSError as error:
             raise ConfigurationError([Fault(f"[eventd] state_dir {path}: {error.strerror}")]) from error
 
-    def _start_watchdog(self) -> None:
+    def _watch(self) -> None:
+        """Have those named that hold the hub, and plugins broken off that hold it for too long."""
+        options = self.configuration.eventd
+        self.hub.stall_limit, self.hub.on_stall = options.stall_limit, self._stalled
+        watchdog = green.Watchdog(self.hub, options.stall_most)
+        watchdog.start()
+        self._after.callback(watchdog.stop)
+
+    def _tell_systemd(self) -> None:
         interval = systemd.watchdog_interval()
         if interval is not None:
             ended = green.Signal()
@@ -177,8 +186,6 @@ class Daemon:
         self.health.add(lambda: self.journal.problem)
         self.health.add(self.ingest.problem)
         self.health.add(lambda: "the daemon is stopping" if self._stopping else None)
-        self.hub.stall_limit = self.configuration.eventd.stall_limit
-        self.hub.on_stall = self._stalled
 
     def _front(self) -> Submit:
         """What the doors submit to: ingest, behind what takes out volatile events and duplicates."""
@@ -259,7 +266,7 @@ class Daemon:
         self.handlers[consumer].observe(seconds)
 
     def _stalled(self, label: str, seconds: float) -> None:
-        self.report.stalls[label] += 1
+        self.report.stalled(label)
         log.warning("%s held the event loop for %.3f s", label, seconds)
 
 

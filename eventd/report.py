@@ -36,6 +36,8 @@ __all__ = ["Report"]
 
 #: Before the name of a consumer, whose dead letters are of a replay.
 REPLAY = "replay:"
+#: What the names of durable subscriptions begin with.
+SUBSCRIPTION = "subscription"
 
 
 class Report:
@@ -67,6 +69,10 @@ class Report:
         self.doors: Doors | None = None
         #: How often a callback held the hub, by its name.
         self.stalls: Counter[str] = Counter()
+
+    def stalled(self, label: str) -> None:
+        """Count a stall; those of durable subscriptions, whose names are the clients', together."""
+        self.stalls[f"{SUBSCRIPTION}s" if label.startswith(f"{SUBSCRIPTION}:") else label] += 1
 
     def status(self) -> Status:
         """The whole daemon at this instant."""
@@ -126,6 +132,7 @@ class Report:
                 letters.get(c.name, 0) + letters.get(f"{REPLAY}{c.name}", 0),
                 None if c.volatile is None else VolatileStatus(*msgspec.structs.astuple(c.volatile)),
                 workers=c.workers, restarts=c.restarts, paused=c.name in self._dispatcher.paused,
+                run=c.run, moved=c.moved, stalls=self.stalls[c.name],
             )
             for c in [*self._dispatcher.status(), *self._subscriptions.status()]
         ]  # fmt: skip

@@ -34,8 +34,8 @@ class Parts:
         )
         consumer = plain(
             name="handler:jsonl", kind="handler", cursor=7, pending=2, settled=5, dead=1, retries=2, state="running",
-            passed=1, since=1, volatile=VolatileStatus(came=9, settled=4, dead=1, dropped=2, pending=2),
-            workers=2, restarts=1,
+            passed=1, since=1, workers=2, restarts=1, run="thread", moved=True,
+            volatile=VolatileStatus(came=9, settled=4, dead=1, dropped=2, pending=2),
         )  # fmt: skip
         source = plain(name="source:host", emitted=5, restarts=1, state="running")
         plugin = plain(
@@ -122,6 +122,18 @@ def test_the_status_says_whether_the_books_balance() -> None:
     assert parts.report.status().imbalances == []
     parts.books.duplicates += 1
     assert ["1 too many" in line for line in parts.report.status().imbalances] == [True]
+
+
+@on_hub
+def test_stalls_are_counted_by_name_but_those_of_subscriptions_together() -> None:
+    parts = Parts()
+    for label in ("handler:jsonl", "handler:jsonl", "subscription:one", "subscription:two", "http connection"):
+        parts.report.stalled(label)
+
+    status = parts.report.status()
+    assert status.hub.stalls == {"handler:jsonl": 2, "subscriptions": 2, "http connection": 1}
+    (row,) = status.consumers
+    assert (row.run, row.moved, row.stalls) == ("thread", True, 2)
 
 
 @on_hub

@@ -25,7 +25,7 @@ from eventd.app.sender import Sender
 from eventd.app.subscription import Subscription, registry_of
 from eventd.dispatch.dispatcher import Dispatcher
 from eventd.dispatch.emitter import Submit
-from eventd.green import Bridge, Group, Signal, Worker, hub, sleep
+from eventd.green import Bridge, Group, Signal, Watchdog, Worker, hub, sleep
 from eventd.journal import DeadLetter
 
 __all__ = ["Connected", "OnError", "Options", "Running"]
@@ -40,7 +40,7 @@ LEAST_SECONDS = 1.0
 #: Seconds between two looks at whether everything is handled.
 LOOK_AGAIN = 0.01
 #: Where a subscriber has nothing to do but to wait, maybe for long.
-WAITING = ("retrying", "failing", "stuck")
+WAITING = ("retrying", "failing", "stuck", "disabled")
 
 
 class Options(msgspec.Struct, frozen=True):
@@ -187,6 +187,10 @@ class Running:
         loop = hub()
         loop.stall_limit, loop.on_stall = limit, _stalled
         self._after.callback(setattr, loop, "on_stall", None)
+        # Signals are the program's, so nothing is broken off.
+        watchdog = Watchdog(loop, breaking=False)
+        watchdog.start()
+        self._after.callback(watchdog.stop)
 
 
 def _stalled(label: str, seconds: float) -> None:

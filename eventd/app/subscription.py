@@ -18,6 +18,7 @@ from eventd.config.reader import load
 from eventd.dispatch.calling import Breath
 from eventd.errors import ConfigurationError
 from eventd.event import Batch, Event
+from eventd.green import BrokenOff
 from eventd.green.engine import GreenletExit
 from eventd.plugin.contract import Handler
 from eventd.plugin.inject import name_of
@@ -42,6 +43,7 @@ class Settings(TypedDict, total=False):
     retry_first: float
     retry_most: float
     timeout: float
+    on_stall: str
     start: str
 
 
@@ -169,7 +171,7 @@ def _calling(
 
         def handle(self, batch: Batch) -> None:
             failed: set[Hashable] = set()
-            breathe = Breath() if where == "green" else None
+            breathe = Breath()
             for index, event in enumerate(batch):
                 own = key(event) if key is not None else None
                 if own in failed:
@@ -178,8 +180,7 @@ def _calling(
                     batch.fail(index, error)
                     if key is not None:
                         failed.add(own)
-                if breathe is not None:
-                    breathe()
+                breathe()
 
     return Calling
 
@@ -189,7 +190,7 @@ def _error_of(function: Callable[[Event], Any], event: Event) -> Exception | Non
         function(event)
     except Exception as error:  # noqa: BLE001 - whatever the function raises
         return error
-    except GreenletExit:
+    except (GreenletExit, BrokenOff):
         raise
     except BaseException as error:  # noqa: BLE001 - sys.exit() in a function is a failure like any other
         return exit_of(error)

@@ -9,13 +9,16 @@ import click
 
 from eventd.cli.connection import DaemonConnection
 from eventd.cli.options import Settings, configured
+from eventd.cli.status import where
 from eventd.cli.terminal import safe
 
 __all__ = ["command"]
 
-_COLUMNS = ("name", "state", "types", "cursor", "pending", "settled", "dead", "dead_letters", "retries")
+_COLUMNS = (
+    "name", "state", "run", "types", "cursor", "pending", "settled", "dead", "dead_letters", "retries", "stalls",
+)  # fmt: skip
 #: What goes where there is no room for all, the first one first.
-_LEAST = ("cursor", "retries", "dead_letters", "types")
+_LEAST = ("cursor", "retries", "dead_letters", "stalls", "run", "types")
 #: Patterns of a handler that the table shows; JSON has all.
 _MOST_TYPES = 3
 
@@ -53,7 +56,8 @@ def list_(settings: Settings, as_json: bool) -> None:
     # Slow to import, and JSON needs none of it.
     from eventd.cli.tables import console, print_table
 
-    table = [[_types(row["types"]) if column == "types" else row[column] for column in _COLUMNS] for row in rows]
+    told = [{**row, "types": _types(row["types"]), "run": where(row)} for row in rows]
+    table = [[row.get(column) for column in _COLUMNS] for row in told]
     print_table(console(), "Handlers", _COLUMNS, table, _LEAST)
 
 

@@ -11,12 +11,14 @@ from eventd.cli.connection import DaemonConnection
 from eventd.cli.numbers import duration
 from eventd.cli.options import Settings, configured
 
-__all__ = ["command"]
+__all__ = ["command", "where"]
 
 _LISTENER = ("name", "protocol", "address", "connections", "received")
-_CONSUMER = ("name", "state", "settled", "dead", "passed", "pending", "dead_letters", "retries", "cursor")
+_CONSUMER = (
+    "name", "state", "run", "settled", "dead", "passed", "pending", "dead_letters", "retries", "stalls", "cursor",
+)  # fmt: skip
 #: What goes where there is no room for all, the first one first.
-_LEAST = ("cursor", "retries", "dead_letters", "passed", "protocol")
+_LEAST = ("cursor", "retries", "dead_letters", "passed", "stalls", "run", "protocol")
 _VOLATILE = ("name", "came", "settled", "dead", "dropped", "pending")
 _SOURCE = ("name", "state", "emitted", "restarts")
 _FAILED = ("name", "error")
@@ -61,7 +63,8 @@ def _print(status: dict[str, Any]) -> None:
     for line in _balance(status):
         out.print(line)
     if consumers:
-        print_table(out, "Consumers", _CONSUMER, _rows(consumers, _CONSUMER), _LEAST)
+        rows = _rows([{**row, "run": where(row)} for row in consumers], _CONSUMER)
+        print_table(out, "Consumers", _CONSUMER, rows, _LEAST)
     if volatile := [{"name": row["name"], **row["volatile"]} for row in consumers if row.get("volatile")]:
         print_table(out, "Volatile events", _VOLATILE, _rows(volatile, _VOLATILE))
     if sources := status.get("sources"):
@@ -103,3 +106,8 @@ def _balance(status: dict[str, Any]) -> list[str]:
 
 def _rows(items: list[dict[str, Any]], columns: tuple[str, ...]) -> list[list[object]]:
     return [[item.get(column) for column in columns] for item in items]
+
+
+def where(consumer: dict[str, Any]) -> str:
+    """Where the plugin of a consumer is called, and whether it was brought there because it held up the others."""
+    return f"{consumer['run']} (moved)" if consumer.get("moved") else str(consumer.get("run") or "")

@@ -38,6 +38,7 @@ class EventdOptions(msgspec.Struct, frozen=True):
     log_level: str
     log_format: str
     stall_limit: float
+    stall_most: float
     stop_timeout: float
 
 
@@ -118,6 +119,7 @@ class PluginOptions(msgspec.Struct, frozen=True):
     start: str
     order_by: str | None
     timeout: float
+    on_stall: str
     own: OwnKeys
 
     @property

@@ -22,7 +22,11 @@ EVENTD = Section(
                 "One line of text or one JSON object for each entry; systemd is text without the time, with the "
                 "priority in front. auto is systemd where systemd's journal reads, else text."),
         Setting("stall_limit", DURATION, "100ms",
-                "Code that holds up all connections for longer than this is named in the log."),
+                "Code that holds up all connections for longer than this is named in the log; on_stall of a plugin "
+                "says what follows."),
+        Setting("stall_most", DURATION, "5s",
+                "Code of a plugin that holds up all connections for longer than this is broken off: the call has "
+                "failed. 0 is never."),
         Setting("stop_timeout", DURATION, "30s",
                 "How long stopping may take to finish what has begun, before it is broken off."),
     ),

@@ -40,9 +40,15 @@ _ORDER = Setting("order_by", ORDER, None,
                  "attempt, the others wait behind it. With * all events are in one order.",
                  unset="an event that waits holds back no other")  # fmt: skip
 _TIMEOUT = Setting("timeout", DURATION, "0s",
-                   "How long a call may take in a native thread or a worker; then it has failed, and another instance "
-                   "goes on in a new one. 0 is no limit. Beside the connections, a call that takes longer is told.",
+                   "How long a call may take; then it has failed. In a native thread or a worker, another instance "
+                   "goes on in a new one; beside the connections, it is broken off when it has held them up for so "
+                   "long. 0 is no limit but [eventd] stall_most.",
                    )  # fmt: skip
+_ON_STALL = Setting("on_stall", choice("move", "warn", "disable"), "move",
+                    "What follows when its code holds up all connections for longer than [eventd] stall_limit: move "
+                    "calls it in a native thread from then on, disable not at all before the daemon is started again, "
+                    "and warn only tells.",
+                    )  # fmt: skip
 _DURABLE = Setting("durable", BOOLEAN, "yes",
                    "With no, its events skip the journal: they are acknowledged and handled from memory, and a crash "
                    "loses those that are not handled yet.")  # fmt: skip
@@ -54,7 +60,7 @@ EVENT_TYPE = Section(
     plugin=True,
     examples=("NAME",),
     help="An installed event type, by the name of its entry point.",
-    settings=(_ENABLED, _DURABLE, _RUN_ANYWHERE, *_WORKERS, *_BATCHES, _ORDER, *_RETRIES, _TIMEOUT, _START),
+    settings=(_ENABLED, _DURABLE, _RUN_ANYWHERE, *_WORKERS, *_BATCHES, _ORDER, *_RETRIES, _TIMEOUT, _ON_STALL, _START),
 )
 
 HANDLER = Section(
@@ -63,7 +69,7 @@ HANDLER = Section(
     plugin=True,
     examples=("NAME",),
     help="An installed handler, by the name of its entry point; its own keys stand here, too.",
-    settings=(_ENABLED, _RUN_ANYWHERE, *_WORKERS, *_BATCHES, _ORDER, *_RETRIES, _TIMEOUT, _START),
+    settings=(_ENABLED, _RUN_ANYWHERE, *_WORKERS, *_BATCHES, _ORDER, *_RETRIES, _TIMEOUT, _ON_STALL, _START),
 )
 
 SOURCE = Section(
@@ -77,6 +83,7 @@ SOURCE = Section(
         _RUN,
         Setting("retry_first", DURATION, "1s", "The pause before it is started again; it doubles with each failure."),
         Setting("retry_most", DURATION, "1m", "The longest pause before it is started again."),
+        _ON_STALL,
     ),
 )
 

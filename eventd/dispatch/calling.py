@@ -5,22 +5,31 @@ What is called there, and what becomes of what it raises, is not known here.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Any
 
 from eventd.calls.executing import exit_of
-from eventd.green import Bridge, Signal, Worker, sleep
+from eventd.green import Bridge, BrokenOff, Signal, Worker, guard, on_hub, sleep
 from eventd.green.engine import GreenletExit
+from eventd.plugin.contract import Reject
 
-__all__ = ["Breath", "Place", "TimedOut"]
+__all__ = ["Breath", "HeldTheLock", "HeldTooLong", "Place", "TimedOut"]
+
+log = logging.getLogger(__name__)
 
 #: Seconds that plugin code may hold the hub before the others have their turn.
 LONGEST_HOLD = 0.005
+#: Calls of one plugin that may hold the interpreter's lock until they are broken off, before it is disabled.
+MOST_LOCKED = 10
 
 
 class Breath:
-    """Lets the others on the hub have their turn when this green thread has held it long enough."""
+    """Lets the others on the hub have their turn when this green thread has held it long enough.
+
+    In a native thread there is nobody to let.
+    """
 
     __slots__ = ("_since",)
 
@@ -29,7 +38,7 @@ class Breath:
 
     def __call__(self) -> None:
         """Yield if it is time to."""
-        if time.perf_counter() - self._since > LONGEST_HOLD:
+        if time.perf_counter() - self._since > LONGEST_HOLD and on_hub():
             sleep(0)
             self._since = time.perf_counter()
 
@@ -42,15 +51,41 @@ class TimedOut(Exception):
     """A call took too long; it still runs, in a thread that was given up."""
 
 
-class Place:
-    """Where a plugin's code runs: ``green`` on the hub, ``thread`` in a native thread that is its own."""
+class HeldTooLong(Exception):
+    """A call on the hub held up everybody else for too long, and was broken off."""
 
-    def __init__(self, run: str, name: str, bridge: Bridge) -> None:
-        self.green = run == "green"
+
+class HeldTheLock(HeldTooLong, Reject):
+    """It held the interpreter's lock as well: nowhere in this process would another attempt cost less."""
+
+
+class Place:
+    """Where a plugin's code runs: ``green`` on the hub, ``thread`` in a native thread that is its own.
+
+    :param on_stall: what follows when a call holds the hub: ``move`` makes the next ones in a thread, ``disable``
+        says that there are to be no next ones, ``warn`` leaves all as it is. Code that holds the interpreter's lock
+        is not moved: it would hold up everybody from a thread, too, where it cannot be broken off.
+    """
+
+    def __init__(self, run: str, name: str, bridge: Bridge, on_stall: str = "warn") -> None:
+        self.run = run
+        #: Whether it has moved off the hub, since a call held it.
+        self.moved = False
+        #: Whether nothing is to be called here any more.
+        self.disabled = False
         #: To be reset by whoever lets the others on the hub have their turn.
         self.breathe = Breath()
+        self._name = name
         self._bridge = bridge
+        self._on_stall = on_stall
+        #: Calls that held the interpreter's lock until they were broken off; ``None`` before the first that held it.
+        self._locked: int | None = None
         self._worker = bridge.thread(name) if run == "thread" else None
+
+    @property
+    def green(self) -> bool:
+        """Whether the next call is made on the hub."""
+        return self.run == "green"
 
     @property
     def ended(self) -> bool:
@@ -60,18 +95,22 @@ class Place:
     def call(self, function: Callable[..., Any], *args: Any, timeout: float = 0.0) -> Any:
         """Call it there; only this green thread waits.
 
-        :param timeout: seconds for it, in a native thread; 0 is no limit.
+        :param timeout: seconds for it, on the hub for holding it in one go; 0 is no limit.
         :raises TimedOut: when it has not returned by then. This place is of no use any more.
+        :raises HeldTooLong: when it was broken off on the hub; ``HeldTheLock`` when another attempt does not help.
         :raises Exception: whatever it raises; what is no ``Exception``, as a ``PluginExit``.
         """
         try:
-            if self._worker is None:
-                return function(*args)
+            if self.green:
+                return guard(self._name, timeout, self._stalled, function, *args)
+            worker = self._worker = self._worker or self._bridge.thread(self._name)
             if timeout:
-                return self._call_within(timeout, self._worker, function, *args)
-            return self._worker.call(function, *args)
+                return self._call_within(timeout, worker, function, *args)
+            return worker.call(function, *args)
         except (Exception, GreenletExit):
             raise
+        except BrokenOff as error:
+            raise self._broken_off(error) from error
         except BaseException as error:
             raise exit_of(error) from error
 
@@ -84,6 +123,50 @@ class Place:
         """Wait for nothing that still runs there."""
         if self._worker is not None:
             self._worker.stop(0.0)
+
+    def successor(self) -> Place:
+        """Another place, which goes on in the place of this one."""
+        other = Place(self.run, self._name, self._bridge, self._on_stall)
+        other.moved = self.moved
+        return other
+
+    def _stalled(self, seconds: float, locked: bool) -> None:
+        """A call has held the hub."""
+        if self._on_stall == "warn" or not self.green:
+            return
+        if self._on_stall == "disable":
+            self._disable(f"it held the event loop for {seconds:.3g} s")
+        elif not locked:
+            self._move(seconds)
+        elif self._locked is None:
+            self._locked = 0
+            log.warning(
+                "%s is not moved to a native thread: it held the interpreter's lock for %.3g s, and would hold up the "
+                "event loop from there, too; run = process in its section helps", self._name, seconds,
+            )  # fmt: skip
+
+    def _move(self, seconds: float) -> None:
+        self.run, self.moved = "thread", True
+        log.warning(
+            "%s is moved: it held the event loop for %.3g s, and is called in a native thread of its own from now on; "
+            "run = thread in its section has it there from the start", self._name, seconds,
+        )  # fmt: skip
+
+    def _disable(self, why: str) -> None:
+        # What is still called there, as its ``stop`` is, holds up nobody any more.
+        self.run, self.disabled = "thread", True
+        log.error(
+            "%s is disabled: %s; it is called again when the daemon is started again, and its events wait until then; "
+            "run = thread, or process, in its section keeps it off the event loop", self._name, why,
+        )  # fmt: skip
+
+    def _broken_off(self, error: BrokenOff) -> HeldTooLong:
+        if not error.locked:
+            return HeldTooLong(str(error))
+        self._locked = (self._locked or 0) + 1
+        if self._locked == MOST_LOCKED and self._on_stall != "warn":
+            self._disable(f"{MOST_LOCKED} of its calls held the interpreter's lock until they were broken off")
+        return HeldTheLock(str(error))
 
     def _call_within(self, timeout: float, worker: Worker, function: Callable[..., Any], *args: Any) -> Any:
         call = _Call(function, args)

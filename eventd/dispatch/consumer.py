@@ -144,6 +144,7 @@ class Consumer:
         now = record_at(*self._place(front), self._commits.record, 0, 0)
         told = status_at(now, self._journal.end, self.name, self._work.loaded.kind, self.state, self._handling.retries)
         told.workers, told.restarts = self._work.workers
+        told.run, told.moved = self._work.place.run, self._work.place.moved
         return told
 
     def retry(self, letters: Sequence[DeadLetter], told: Told) -> None:
@@ -184,6 +185,7 @@ class Consumer:
             self._step_back()
 
     def _step(self) -> None:
+        self._instance.rest()
         if self._commits.broken:
             self._go_back()
         self.siding.turn()

@@ -48,7 +48,8 @@ class DoorEmitter(Writer):
     def __init__(self, source: str, schemas: Schemas, deliver: Deliver, stop: Stop) -> None:
         super().__init__(source, schemas)
         self._deliver = deliver
-        self._stop = stop
+        #: What ends its waiting; another one when the source moves to a thread.
+        self.stop = stop
         #: Events that became durable.
         self.emitted = 0
 
@@ -59,7 +60,7 @@ class DoorEmitter(Writer):
             except Stopping:
                 raise
             except Unavailable as error:
-                if self._stop.wait(error.retry_after):
+                if self.stop.wait(error.retry_after):
                     raise Stopping("the daemon is stopping") from error
             else:
                 self.emitted += draft.count

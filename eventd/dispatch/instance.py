@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from eventd.dispatch.calling import TimedOut
+from eventd.dispatch.calling import HeldTooLong, TimedOut
 from eventd.dispatch.inhand import Hand
 from eventd.dispatch.runner import Calls
 from eventd.dispatch.work import Work
@@ -14,10 +14,12 @@ __all__ = ["Instance", "Interrupted"]
 
 #: Seconds after which one whose calls hang looks whether one of them has ended.
 LOOK_UP = 0.5
+#: Seconds between two looks of one that is disabled, which has nothing to see.
+LONG = 3600.0
 
 
 class Interrupted(Exception):
-    """The daemon stops before the plugin has started."""
+    """The plugin is not called any more: the daemon stops before it has started, or it is disabled."""
 
 
 class Instance:
@@ -31,8 +33,12 @@ class Instance:
         self._pause = pause
         self._hand = hand
         self._runner: Calls | None = None
-        #: Why it does not run: ``starting``, ``failing`` or ``stuck``; ``None`` when it does.
-        self.trouble: str | None = "starting"
+        self._trouble: str | None = "starting"
+
+    @property
+    def trouble(self) -> str | None:
+        """Why it does not run: ``starting``, ``failing``, ``stuck`` or ``disabled``; ``None`` when it does."""
+        return "disabled" if self._work.place.disabled else self._trouble
 
     def start(self) -> None:
         """Build and start the plugin, again and again until it starts.
@@ -41,19 +47,22 @@ class Instance:
         """
         attempts = 0
         while True:
+            self.rest()
             self._runner = self._work.start()
             if self._runner is not None:
-                self.trouble = None
+                self._trouble = None
                 return
             attempts += 1
-            self.trouble = "failing"
+            self._trouble = "failing"
             self._wait(self._work.policy.backoff(attempts))
 
     def call(self, batch: Batch) -> list[Draft]:
         """Have it handle a batch; what was emitted. Where that hangs, another instance goes on.
 
-        :raises Exception: whatever the plugin raises.
+        :raises Interrupted: when it is disabled. :raises Exception: whatever the plugin raises.
         """
+        if self._work.place.disabled:
+            raise Interrupted
         assert self._runner is not None
         if not self._runner.whole:
             self._restore()
@@ -64,8 +73,20 @@ class Instance:
             self._work.abandon()
             self._renew()
             raise
+        except HeldTooLong as error:
+            if self._work.place.disabled:
+                raise Interrupted from error
+            raise
         finally:
             self._hand.empty()
+
+    def rest(self) -> None:
+        """Wait while it is disabled, which it is until the daemon stops.
+
+        :raises Interrupted: when the daemon stops meanwhile.
+        """
+        while self._work.place.disabled:
+            self._wait(LONG)
 
     def breathe(self) -> None:
         """Let others on the hub have their turn, when it is time to."""
@@ -79,14 +100,14 @@ class Instance:
 
     def _renew(self) -> None:
         while self._work.stuck:
-            self.trouble = "stuck"
+            self._trouble = "stuck"
             self._wait(LOOK_UP)
         self.start()
 
     def _restore(self) -> None:
         """Start workers in the place of those that died; not at once where they die again and again."""
         if self._work.deaths > 1:
-            self.trouble = "failing"
+            self._trouble = "failing"
             self._wait(self._work.policy.backoff(self._work.deaths - 1))
         self.start()
 

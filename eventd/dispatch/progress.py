@@ -66,6 +66,9 @@ class ConsumerStatus(msgspec.Struct):
     #: Worker processes that run, and how many were started in the place of others.
     workers: int = 0
     restarts: int = 0
+    #: Where its plugin is called now, and whether it was moved there since a call held the hub; empty without one.
+    run: str = ""
+    moved: bool = False
 
 
 def place(front: int, open: Iterable[int], above: Ranges = ()) -> tuple[int, Ranges]:

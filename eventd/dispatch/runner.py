@@ -5,7 +5,6 @@ One call, no second attempt: what becomes of a failure is decided in ``handling`
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -15,8 +14,6 @@ from eventd.dispatch.calling import Breath, Place
 from eventd.event import Batch, Draft
 
 __all__ = ["Calls", "Runner"]
-
-log = logging.getLogger(__name__)
 
 Observe = Callable[[float], None]
 
@@ -40,7 +37,7 @@ class Runner:
     """Runs batches through one plugin, and gathers what it emits.
 
     :param traces: where what a call leaves behind is gathered.
-    :param timeout: seconds for a call; 0 is no limit. One on the hub cannot be broken off and is told.
+    :param timeout: seconds for a call; 0 is no limit.
     """
 
     def __init__(
@@ -77,13 +74,6 @@ class Runner:
             self._traces.close()
             raise
         finally:
-            self._told(time.perf_counter() - started, len(batch))
+            self._observe(time.perf_counter() - started)
         return self._traces.close()
 
-    def _told(self, seconds: float, events: int) -> None:
-        self._observe(seconds)
-        if self._timeout and self._place.green and seconds > self._timeout:
-            log.warning(
-                "a call with %d events held the hub for %.3g s; its timeout is %g s, but what runs green cannot be "
-                "broken off: run = thread", events, seconds, self._timeout,
-            )  # fmt: skip

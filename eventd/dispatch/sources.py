@@ -52,7 +52,7 @@ class _Running:
         self._registry = registry
         self._bridge = bridge
         self._policy = Policy(0, options.retry_first, options.retry_most)
-        self._place = Place(options.run or RUNS, loaded.full_name, bridge)
+        self._place = Place(options.run or RUNS, loaded.full_name, bridge, options.on_stall)
         #: What the plugin sees, of the kind that fits where it runs; and what our own pauses wait on.
         self._stop: Stop = Signal() if self._place.green else threading.Event()
         self._stopped = Signal()
@@ -69,6 +69,10 @@ class _Running:
             self._run_once()
             if self._stopped.is_set():
                 break
+            if self._place.disabled:
+                self.state = "disabled"
+                self._stopped.wait()
+                break
             if time.monotonic() - began > WELL_FOR * self._policy.most:
                 attempts = 0
             attempts += 1
@@ -84,12 +88,14 @@ class _Running:
         self._stop.set()  # type: ignore[attr-defined]  # plugins only look at it
         if self._source is not None:
             try:
-                (self._call_here if self._place.green else self._bridge.call)(self._source.stop)
+                (self._call_here if isinstance(self._stop, Signal) else self._bridge.call)(self._source.stop)
             except Exception:
                 log.exception("source:%s failed while it was stopped", self.name)
 
     def _run_once(self) -> None:
         registry = self._registry
+        if self._place.moved and isinstance(self._stop, Signal):
+            self._stop = self.emitter.stop = threading.Event()
         try:
             make = prepare(self._loaded, registry.injector, registry.configuration, {Stop: self._stop})
             source: Source = self._place.call(make)

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 
 from eventd.calls.collector import Collector, source_of
-from eventd.dispatch.calling import Place
+from eventd.dispatch.calling import HeldTooLong, Place
 from eventd.dispatch.emitter import Deliver
 from eventd.errors import ClientError, EventdError, PluginError, Unavailable
 from eventd.formats.blocks import merge
@@ -32,7 +32,8 @@ class _Hook:
         self._loaded = loaded
         self._registry = registry
         self._deliver = deliver
-        self._place = Place(loaded.options.run or loaded.subject.run, loaded.full_name, bridge)
+        options = loaded.options
+        self._place = Place(options.run or loaded.subject.run, loaded.full_name, bridge, options.on_stall)
         self._source = source_of(registry.configuration.eventd.node, loaded.full_name)
         self._plugin: Webhook | None = None
 
@@ -67,15 +68,17 @@ class _Hook:
         self._place.close()
 
     def _received(self, request: Request, collector: Collector) -> Response | None:
+        if self._place.disabled:
+            raise Unavailable(f"{self.name} is disabled", hint="the daemon's log says why")
         try:
             response = self._place.call(self._started().receive, request, collector)
         except EventdError:
             raise
         except Retry as error:
             raise Unavailable(str(error), retry_after=error.after) from error
-        except Reject as error:
-            raise ClientError(str(error), reason="rejected") from error
         except Exception as error:
+            if isinstance(error, Reject) and not isinstance(error, HeldTooLong):
+                raise ClientError(str(error), reason="rejected") from error
             log.exception("%s failed", self.name)
             raise PluginError(f"{self.name} failed", hint="the daemon's log says why") from error
         if response is not None and not isinstance(response, Response):

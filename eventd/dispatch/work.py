@@ -51,8 +51,8 @@ class Work:
         #: What it keeps; ``None`` where it does not ask for a state.
         self.state: StateView | None = StateView(store) if wants(loaded, State) else None
         self._observe = observe
-        self._run = loaded.run
-        self._place = Place(self._run, loaded.full_name, bridge)
+        #: Where it is called.
+        self.place = Place(loaded.run, loaded.full_name, bridge, options.on_stall)
         self._hanging: list[Place] = []
         self._handler: Handler | None = None
 
@@ -81,28 +81,28 @@ class Work:
             log.exception("%s cannot be started", name)
             return None
         return Runner(
-            work, self._place, self._traces(), lambda seconds: self._observe(name, seconds), self.loaded.options.timeout
+            work, self.place, self._traces(), lambda seconds: self._observe(name, seconds), self.loaded.options.timeout
         )
 
     def abandon(self) -> None:
         """Give up a call that hangs, and its thread; what is started next is another instance, which knows nothing."""
         log.error("%s: a call hangs; its thread is given up, and a new instance goes on", self.loaded.full_name)
-        self._place.abandon()
-        self._hanging.append(self._place)
+        self.place.abandon()
+        self._hanging.append(self.place)
         self._handler = None
         self._collector = self._new_collector()
         self.state = self.state.successor() if self.state is not None else None
-        self._place = Place(self._run, self.loaded.full_name, self._bridge)
+        self.place = self.place.successor()
 
     def stop(self) -> None:
         """Stop the plugin, if it was started, and its thread."""
         handler, self._handler = self._handler, None
         try:
             if handler is not None:
-                self._place.call(handler.stop)
+                self.place.call(handler.stop)
         except Exception:
             log.exception("%s failed while it was stopped", self.loaded.full_name)
-        self._place.close()
+        self.place.close()
 
     def close(self) -> None:
         """Let go of what is left when the consumer is over, also where it was killed."""
@@ -110,13 +110,13 @@ class Work:
     def _event_type(self) -> Callable[[Batch], None]:
         registry = self._registry
         execute = bind(self.loaded, registry.injector, registry.configuration, self._extra())
-        return executing(execute, self._traces(), self._place.breathe if self._place.green else None, self.key)
+        return executing(execute, self._traces(), self.place.breathe, self.key)
 
     def _started_handler(self) -> Callable[[Batch], None]:
         registry = self._registry
         make = prepare(self.loaded, registry.injector, registry.configuration, self._extra())
-        handler: Handler = self._place.call(make)
-        self._place.call(handler.start)
+        handler: Handler = self.place.call(make)
+        self.place.call(handler.start)
         self._handler = handler
         return handler.handle
 

@@ -86,7 +86,9 @@ class Consumer(msgspec.Struct):
     """A handler or an event type at work, and its books: ``end - since = settled + dead + passed + pending``.
 
     ``end`` is the journal's; ``passed`` are events of types that it does not want, or that
-    are gone. ``dead_letters`` are those that are kept of it.
+    are gone. ``dead_letters`` are those that are kept of it. ``run`` is where its plugin is
+    called now, ``moved`` whether it was brought there because it held the hub, ``stalls`` how
+    often it did.
     """
 
     name: str
@@ -107,6 +109,9 @@ class Consumer(msgspec.Struct):
     restarts: int = 0
     #: Whether it is handed nothing, since somebody paused it.
     paused: bool = False
+    run: str = ""
+    moved: bool = False
+    stalls: int = 0
 
 
 class Source(msgspec.Struct):

@@ -7,7 +7,8 @@ from eventd.config.settings_daemon import EVENTD, JOURNAL
 
 def test_names() -> None:
     assert [setting.key for setting in EVENTD.settings] == [
-        "node", "state_dir", "run_dir", "log_level", "log_format", "stall_limit", "stop_timeout",
+        "node", "state_dir", "run_dir", "log_level", "log_format", "stall_limit", "stall_most",
+        "stop_timeout",
     ]  # fmt: skip
     assert [setting.key for setting in JOURNAL.settings] == [
         "fsync", "retention_time", "retention_size", "dead_count", "dead_time", "dedupe_window", "memory",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +14,11 @@ from eventd.event import Batch
 from eventd.plugin.contract import Emitter, Handler, State
 from tests.dispatch.support import numbered
 from tests.dispatch.world import FAST, World, on_hub, wait
+from tests.green.support import watched
+from tests.support.wait import SCALE
+
+#: Seconds that nothing here lasts.
+LONG = 20.0 * SCALE
 
 SETTINGS = f"[handler:it]\n{FAST}timeout = 50ms\nrun = thread\n"
 
@@ -105,3 +111,82 @@ def test_one_that_is_stuck_does_not_hold_up_the_stop(tmp_path: Path) -> None:
 
         assert world.dispatcher.stop(1.0)
     handler.gate.set()
+
+
+def stalling(seconds: float) -> Any:
+    """A handler that holds the hub with event 0, and tells in which thread it got each."""
+
+    class Stalls(Handler):
+        types = ("a",)
+        seen: ClassVar[list[tuple[int, str]]] = []
+
+        def handle(self, batch: Batch) -> None:
+            for event in batch:
+                self.seen.append((event.data["n"], threading.current_thread().name))
+                if event.data["n"] == 0 and threading.current_thread() is threading.main_thread():
+                    time.sleep(seconds)
+
+    return Stalls
+
+
+@on_hub
+def test_a_batch_that_was_broken_off_is_handled_one_by_one_in_a_thread_by_the_same_instance(tmp_path: Path) -> None:
+    handler = stalling(LONG)
+    with watched(0.02, 0.05), World(tmp_path, {"it": handler}) as world:
+        world.publish(numbered("a", range(3)))
+        status = world.done("handler:it")
+
+    assert (status.settled, status.dead, status.run, status.moved) == (3, 0, "thread", True)
+    assert handler.seen == [(0, "MainThread"), *((n, "handler:it") for n in range(3))]
+
+
+@on_hub
+def test_the_reason_of_a_dead_letter_is_that_it_was_broken_off(tmp_path: Path) -> None:
+    text = f"[handler:it]\n{FAST}attempts = 1\ntimeout = 50ms\non_stall = warn\n"
+    with watched(0.02), World(tmp_path, {"it": stalling(LONG)}, text=text) as world:
+        world.publish(numbered("a", [0]))
+        world.done("handler:it")
+        (letter,) = world.dead()
+
+    assert letter.reason.startswith("HeldTooLong: it held the event loop for")
+    assert "time.sleep(seconds)" in letter.traceback
+
+
+@pytest.mark.parametrize(("seconds", "settled"), [(0.05, 1), (LONG, 0)])
+def test_one_that_is_disabled_is_called_again_only_by_the_next_daemon(
+    tmp_path: Path, seconds: float, settled: int
+) -> None:
+    text = f"[handler:it]\n{FAST}on_stall = disable\nbatch_size = 1\n"
+
+    @on_hub
+    def body() -> None:
+        with watched(0.02, 0.2), World(tmp_path, {"it": stalling(seconds)}, text=text) as world:
+            world.publish(numbered("a", range(3)))
+            wait(lambda: world.status("handler:it").state == "disabled")
+            status = world.status("handler:it")
+            assert (status.settled, status.dead, status.pending) == (settled, 0, 3 - settled)
+            world.balanced("handler:it")
+        with World(tmp_path, {"it": stalling(0.0)}, text=text) as world:
+            assert world.done("handler:it").settled == 3
+
+    body()
+
+
+@on_hub
+def test_a_start_that_does_not_return_is_broken_off_and_tried_again_in_a_thread(tmp_path: Path) -> None:
+    class Starts(Handler):
+        types = ("a",)
+        threads: ClassVar[list[str]] = []
+
+        def start(self) -> None:
+            self.threads.append(threading.current_thread().name)
+            if len(self.threads) == 1:
+                time.sleep(LONG)
+
+        def handle(self, batch: Batch) -> None: ...
+
+    with watched(0.02, 0.05), World(tmp_path, {"it": Starts}) as world:
+        world.publish(numbered("a", [1]))
+        assert world.done("handler:it").settled == 1
+
+    assert Starts.threads == ["MainThread", "handler:it"]

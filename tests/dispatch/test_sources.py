@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,8 @@ from eventd.dispatch.sources import SourceStatus
 from eventd.errors import JournalUnavailable
 from eventd.plugin.contract import Emitter, Source, Stop
 from tests.dispatch.world import World, on_hub, wait
+from tests.green.support import watched
+from tests.support.wait import SCALE
 
 RETRIES = "retry_first = 1ms\nretry_most = 2ms\n"
 
@@ -138,3 +141,42 @@ def test_a_source_is_held_back_by_a_full_disk_and_goes_on(tmp_path: Path) -> Non
         world.refusal = None
         wait(lambda: only(world).emitted)
         assert only(world).restarts == 0
+
+
+def stalling() -> Any:
+    """A source that holds the hub in its first run, and emits in which thread it is in each."""
+
+    class Stalls(Clock):
+        runs = 0
+
+        def run(self, emit: Emitter) -> None:
+            type(self).runs += 1
+            self.threads.add(threading.current_thread().name)
+            if self.runs == 1:
+                time.sleep(20.0 * SCALE)
+            emit("run", self.runs)
+            super().run(emit)
+
+    return Stalls
+
+
+@on_hub
+def test_a_green_source_that_stalls_is_broken_off_and_runs_in_a_thread_from_then_on(tmp_path: Path) -> None:
+    source, text = stalling(), f"[source:it]\nrun = green\n{RETRIES}"
+    with watched(0.02, 0.05), World(tmp_path, sources={"it": source}, text=text) as world:
+        world.dispatcher.sources.start()
+        wait(lambda: only(world).emitted >= 3)
+
+        assert world.dispatcher.sources.stop(5.0)
+    assert source.threads == {"MainThread", "source:it"}
+
+
+@on_hub
+def test_a_green_source_that_is_disabled_is_not_started_again(tmp_path: Path) -> None:
+    source, text = stalling(), f"[source:it]\nrun = green\non_stall = disable\n{RETRIES}"
+    with watched(0.02, 0.05), World(tmp_path, sources={"it": source}, text=text) as world:
+        world.dispatcher.sources.start()
+        wait(lambda: only(world).state == "disabled")
+
+        assert world.dispatcher.sources.stop(5.0)
+    assert source.runs == 1

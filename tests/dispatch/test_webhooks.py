@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from eventd.errors import (
 from eventd.formats.blocks import decode
 from eventd.plugin.contract import Emitter, Reject, Request, Response, Retry, Webhook
 from tests.dispatch.world import World, on_hub
+from tests.green.support import watched
 
 PATH = "/hooks/it"
 
@@ -129,3 +133,32 @@ def test_one_that_cannot_start_is_started_by_the_next_request(tmp_path: Path, ca
 
     assert "webhook:it cannot be started" in caplog.text
     assert "webhook:it failed while it was stopped" in caplog.text
+
+
+@on_hub
+def test_one_that_stalls_is_moved_or_disabled_as_its_section_says(tmp_path: Path) -> None:
+    class Stalls(Hook):
+        def receive(self, request: Request, emit: Emitter) -> Response | None:
+            time.sleep(0.05)
+            return Response(200, body=threading.current_thread().name.encode())
+
+    with watched(0.02), World(tmp_path, sources={"it": Stalls}) as world:
+        assert [ask(world).body, ask(world).body] == [b"MainThread", b"webhook:it"]
+    text = "[source:it]\non_stall = disable\n"
+    with watched(0.02), World(tmp_path, sources={"it": Stalls}, text=text) as world:
+        assert ask(world).status == 200
+        with pytest.raises(Unavailable, match="webhook:it is disabled"):
+            ask(world)
+
+
+@on_hub
+def test_one_that_is_broken_off_has_failed_and_its_sender_is_not_to_blame(tmp_path: Path) -> None:
+    class Stalls(Hook):
+        def receive(self, request: Request, emit: Emitter) -> Response | None:
+            re.match(r"(a+)+$", "a" * 64 + "b")
+            return None
+
+    with watched(0.02, 0.05), World(tmp_path, sources={"it": Stalls}) as world:
+        with pytest.raises(PluginError):
+            ask(world)
+        assert world.journal.end == 0

@@ -51,7 +51,7 @@ class Receives(Webhook):
 
 
 class Blocks(Handler):
-    """Blocks the event loop, where nothing that runs on it can end it."""
+    """Blocks the event loop, with nobody to break it off."""
 
     types = ("stuck.blocked",)
 
@@ -82,6 +82,7 @@ ENTRIES = {
 CONFIG = """
 [eventd]
 stop_timeout = 1s
+stall_most = 0
 """
 
 #: Seconds behind stop_timeout after which the process is gone in any case, with some to spare for a slow machine.
