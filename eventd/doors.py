@@ -22,6 +22,7 @@ from eventd.green import Group, parse_address, server_context
 from eventd.listen.door import Book, Door, Submit
 from eventd.listen.gate import Gate, Room
 from eventd.listen.listener import Listener
+from eventd.listen.rates import Rates
 from eventd.listen.requests import Subscriptions
 from eventd.listen.routes import Routes
 from eventd.protocol.limits import Limits
@@ -69,6 +70,12 @@ class Doors:
             configuration.limits.connection_rate,
         )
         self._room = Room(configuration.limits.unfinished_size)
+        self._rates = Rates(
+            connection_events=configuration.limits.connection_events,
+            connection_bytes=configuration.limits.connection_bytes,
+            user_events=configuration.limits.user_rate,
+            user_bytes=configuration.limits.user_bytes,
+        )
         self.listeners: list[Listener] = []
 
     def open(self) -> None:
@@ -159,6 +166,7 @@ class Doors:
             admin=admin,
             web_origins=web_origins,
             room=self._room,
+            rates=None if admin else self._rates,
             subscriptions=self._subscriptions,
             most_subscriptions=limits.subscriptions,
         )

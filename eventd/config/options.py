@@ -71,6 +71,11 @@ class LimitOptions(msgspec.Struct, frozen=True):
     connections: int
     connections_per_address: int
     connection_rate: int
+    handshakes: int
+    connection_events: int
+    connection_bytes: int
+    user_rate: int
+    user_bytes: int
     message_size: int
     unfinished_size: int
     header_size: int

@@ -6,8 +6,10 @@ import time
 from typing import ClassVar
 
 from eventd.errors import EventdError, TooSlow
+from eventd.event import Draft
 from eventd.green import Signal, Stream
 from eventd.listen.door import Door
+from eventd.listen.rates import Allowance
 
 __all__ = ["Connection"]
 
@@ -23,7 +25,9 @@ class Connection:
     Only the green thread that called ``run`` closes the stream; others ``abort``.
     """
 
-    __slots__ = ("_held", "_late", "_settled", "door", "started", "stream", "unacknowledged")
+    __slots__ = (
+        "_held", "_late", "_rest", "_resting", "_settled", "allowance", "door", "started", "stream", "unacknowledged",
+    )  # fmt: skip
 
     #: How long, of the door's times, a message may take to come in whole.
     patience: ClassVar[str] = "idle_timeout"
@@ -31,6 +35,8 @@ class Connection:
     def __init__(self, door: Door, stream: Stream) -> None:
         self.door = door
         self.stream = stream
+        #: What it may send; ``None`` where nothing is limited.
+        self.allowance: Allowance | None = None
         #: Drafts handed to ingest whose outcome is not known yet.
         self.unacknowledged = 0
         #: When the first byte of an unfinished message came (monotonic seconds), 0 where there is none.
@@ -38,6 +44,9 @@ class Connection:
         #: Bytes that the unfinished message holds.
         self._held = 0
         self._settled: Signal | None = None
+        #: Seconds for which it is not to be read, and what wakes it sooner while that time passes.
+        self._rest = 0.0
+        self._resting: Signal | None = None
         self._late: EventdError | None = None
         stream.over = self.overrun
 
@@ -52,7 +61,7 @@ class Connection:
                 data = b""
                 if self.finished:
                     break
-                if not self.door.open.is_set():
+                if self._rest or not self.door.open.is_set():
                     self._hold()
             if self._late is not None:
                 raise self._late
@@ -103,6 +112,19 @@ class Connection:
             before, self._held = self._held, held
             self.door.room.change(before, held)
 
+    def admit(self, draft: Draft) -> None:
+        """Let events pass whose sender can be told no.
+
+        :raises RateLimited: when it sends more than it may; whoever calls counts them as refused.
+        """
+        if self.allowance is not None:
+            self.allowance.ask(draft.count, len(draft.body), time.monotonic())
+
+    def spend(self, draft: Draft) -> None:
+        """Let events pass whose sender cannot be told no: when it sends more than it may, it is read later."""
+        if self.allowance is not None:
+            self._rest = self.allowance.spend(draft.count, len(draft.body), time.monotonic())
+
     def settle(self) -> None:
         """One outcome less to wait for."""
         self.unacknowledged -= 1
@@ -125,7 +147,7 @@ class Connection:
 
         :param now: monotonic seconds.
         """
-        if not self.door.open.is_set():
+        if self._resting is not None or not self.door.open.is_set():
             return None
         limit: float = getattr(self.door, self.patience)
         if limit and self.started and now - self.started > limit:
@@ -138,7 +160,7 @@ class Connection:
     def end(self, error: EventdError) -> None:
         """Have the connection's own green thread refuse its peer, and close."""
         self._late = error
-        self.stream.end_input()
+        self._stop_reading()
 
     def overrun(self) -> None:
         """Cut the connection of a peer that sends and never reads its acks: they must not fill the memory."""
@@ -146,8 +168,17 @@ class Connection:
             self._late = TooSlow(f"{self.stream.buffered} bytes of acks were not read", reason="slow_reader")
             self.stream.abort()
 
+    def _stop_reading(self) -> None:
+        self.stream.end_input()
+        if self._resting is not None:
+            self._resting.set()
+
     def _hold(self) -> None:
-        """Leave the rest to the kernel until the door opens; that time is not held against the peer."""
+        """Leave the rest to the kernel until it may send more and the door opens; that is not held against the peer."""
+        if self._rest:
+            self._resting = Signal()
+            self._resting.wait(self._rest)
+            self._resting, self._rest = None, 0.0
         self.door.open.wait()
         self.stream.last_read = now = time.monotonic()
         if self.started:

@@ -11,6 +11,7 @@ from eventd.event import Draft
 from eventd.formats import Schemas
 from eventd.green import Signal
 from eventd.listen.gate import Room
+from eventd.listen.rates import Rates
 from eventd.listen.requests import Subscriptions
 from eventd.protocol.limits import Limits
 
@@ -62,6 +63,7 @@ class Door:
         admin: bool = False,
         web_origins: Collection[str] = (),
         room: Room | None = None,
+        rates: Rates | None = None,
         subscriptions: Subscriptions | None = None,
         most_subscriptions: int = 0,
     ) -> None:
@@ -82,6 +84,8 @@ class Door:
         self.web_origins = web_origins
         #: For the unfinished messages of all connections, of other listeners, too.
         self.room = room or Room()
+        #: What each connection and each user may send, over other listeners, too.
+        self.rates = rates or Rates()
         #: Where subscriptions are opened, and how many one connection may have; 0 is no limit.
         self.subscriptions = subscriptions
         self.most_subscriptions = most_subscriptions

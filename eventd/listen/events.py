@@ -11,7 +11,7 @@ from eventd.green import Signal
 from eventd.listen.door import Door
 from eventd.protocol.messages import Request, Response
 
-__all__ = ["MOST_RATE", "Outcome", "post_events", "validate_webhook"]
+__all__ = ["MOST_RATE", "Outcome", "deliver", "post_events", "validate_webhook"]
 
 #: Requests a minute that a webhook's sender may make: more than any sender asks for.
 MOST_RATE = 1_000_000
@@ -45,17 +45,15 @@ class Outcome:
         return self._first
 
 
-def post_events(request: Request, door: Door) -> Response:
-    """``POST /events``: 204 when every event of the request is durable, else none of them is.
+def post_events(request: Request, door: Door) -> Draft | Response:
+    """``POST /events``: the events of the request, 204 where there are none.
 
     Binary, structured and batched content mode: CloudEvents HTTP binding 1.0.2, section 3.
     """
     draft = http_binding.read(
         request.header("content-type"), request.headers, request.body, door.schemas, door.limits
     )
-    if draft.count:
-        deliver(door, draft)
-    return Response(204)
+    return draft if draft.count else Response(204)
 
 
 def deliver(door: Door, draft: Draft) -> int:

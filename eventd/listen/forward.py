@@ -33,6 +33,7 @@ class ForwardConnection(Connection):
             for reason, count in chunk.skipped.items():
                 self.door.book.reject(self.door.name, reason, count)
             if chunk.draft is not None:
+                self.spend(chunk.draft)
                 self.unacknowledged += 1
                 self.door.submit(chunk.draft, partial(self._outcome, chunk))
             elif chunk.ack is not None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 
 from eventd.errors import EventdError, NotAllowed, RateLimited, TooSlow
+from eventd.event import Draft
 from eventd.green import Stream
 from eventd.listen.connection import Connection
 from eventd.listen.door import Door
+from eventd.listen.events import deliver
 from eventd.listen.routes import MethodNotAllowed, Routes, Streamed
 from eventd.protocol.http import HTTPSession, error_response
 from eventd.protocol.messages import Request, Response
@@ -76,11 +78,21 @@ class HTTPConnection(Connection):
 
     def _response(self, request: Request) -> Response | Streamed:
         try:
-            return self._routes.answer(request, self.door)
+            answer = self._routes.answer(request, self.door)
+            return self._publish(answer) if isinstance(answer, Draft) else answer
         except EventdError as error:
             if not isinstance(error, (NotAllowed, RateLimited, MethodNotAllowed)):
                 self.door.refuse(error, self.stream.peer)
             return self._explain(error)
+
+    def _publish(self, draft: Draft) -> Response:
+        try:
+            self.admit(draft)
+        except RateLimited as error:
+            self.door.book.reject(self.door.name, error.reason, draft.count)
+            raise
+        deliver(self.door, draft)
+        return Response(204)
 
     def _whole(self, request: Request, response: Response) -> bytes:
         try:

@@ -28,6 +28,7 @@ from eventd.listen.door import Door
 from eventd.listen.forward import ForwardConnection
 from eventd.listen.gate import Gate, TooManyConnections
 from eventd.listen.http import HTTPConnection
+from eventd.listen.rates import Allowance
 from eventd.listen.routes import Routes
 from eventd.listen.websocket import WebSocketConnection
 
@@ -76,7 +77,8 @@ class Listener:
         self._socket = inherited
         self._acceptor: Acceptor | None = None
         self._heartbeat: Datagram | None = None
-        self._serve: Callable[[Stream], None] = {"http": self._serve_http, "forward": self._serve_forward}[protocol]
+        self._serve: Callable[[Stream, Allowance | None], None]
+        self._serve = {"http": self._serve_http, "forward": self._serve_forward}[protocol]
 
     def start(self) -> None:
         """Bind, listen and accept.
@@ -125,29 +127,35 @@ class Listener:
 
     def _run(self, accepted: socket.socket, address: str) -> None:
         stream: Stream = Stream(accepted)
+        # There are no users yet: a sender is its address.
+        allowance = self.door.rates.enter(address)
         try:
             if self._tls is not None:
                 stream = TLSStream(stream, self._tls)
                 stream.handshake(self.door.handshake_timeout)
-            self._serve(stream)
+            self._serve(stream, allowance)
         except EventdError as error:
             self.door.refuse(error, stream.peer)
         finally:
             stream.close()
             self._gate.leave(address)
+            if allowance is not None:
+                self.door.rates.leave(allowance, time.monotonic())
 
-    def _serve_forward(self, stream: Stream) -> None:
-        self._keep(ForwardConnection(self.door, stream))
+    def _serve_forward(self, stream: Stream, allowance: Allowance | None) -> None:
+        self._keep(ForwardConnection(self.door, stream), allowance)
 
-    def _serve_http(self, stream: Stream) -> None:
-        upgraded, trailing = self._until_upgrade(stream)
+    def _serve_http(self, stream: Stream, allowance: Allowance | None) -> None:
+        upgraded, trailing = self._until_upgrade(stream, allowance)
         if upgraded is not None:
-            self._keep(upgraded, trailing)
+            self._keep(upgraded, allowance, trailing)
 
-    def _until_upgrade(self, stream: Stream) -> tuple[WebSocketConnection | None, bytes]:
+    def _until_upgrade(
+        self, stream: Stream, allowance: Allowance | None
+    ) -> tuple[WebSocketConnection | None, bytes]:
         # A function of its own, so that the HTTP session is gone while the WebSocket idles.
         connection = HTTPConnection(self.door, stream, self._routes)
-        self._keep(connection)
+        self._keep(connection, allowance)
         if connection.upgrade is None:
             return None, b""
         try:
@@ -157,7 +165,8 @@ class Listener:
             return None, b""
         return upgraded, connection.trailing()
 
-    def _keep(self, connection: Connection, data: bytes = b"") -> None:
+    def _keep(self, connection: Connection, allowance: Allowance | None, data: bytes = b"") -> None:
+        connection.allowance = allowance
         if self.door.stopping:
             # It came too late to be told by ``stop``.
             connection.stream.end_input()

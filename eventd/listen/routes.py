@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from eventd.errors import EventdError, NotAllowed, NotFound
+from eventd.event import Draft
 from eventd.listen.door import Door
 from eventd.protocol.messages import Request, Response
 
@@ -24,7 +25,8 @@ class Streamed(NamedTuple):
 
 
 #: Runs in the connection's green thread and may wait there; the door is the one that the request came through.
-Route = Callable[[Request, Door], Response | Streamed]
+#: A draft is answered by 204 when its events are durable, else none of them is.
+Route = Callable[[Request, Door], Response | Streamed | Draft]
 
 
 class MethodNotAllowed(NotFound):
@@ -72,7 +74,7 @@ class Routes:
             raise NotAllowed(f"{request.path} is for administrators", hint="use the unix socket in the run directory")
         return route
 
-    def answer(self, request: Request, door: Door) -> Response | Streamed:
+    def answer(self, request: Request, door: Door) -> Response | Streamed | Draft:
         """Answer a request; a route that fails costs only its own request.
 
         :raises EventdError: what the sender is to be told.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
-from eventd.errors import ClientError, EventdError, MalformedInput, Stopping, TooSlow
+from eventd.errors import ClientError, EventdError, MalformedInput, RateLimited, Stopping, TooSlow
 from eventd.green import WRITE_LIMIT, Stream
 from eventd.listen.connection import FAREWELL, LINGER, Connection
 from eventd.listen.door import Door
@@ -141,21 +141,29 @@ class WebSocketConnection(Connection):
         assert codec is not None
         try:
             asked = codec.read(message, self.door.schemas, self.door.limits)
-            if not isinstance(asked, native.Publish):
-                self._request(asked)
-            elif self._publishes is None:
-                self._publishes = [asked]
+            if isinstance(asked, native.Publish):
+                self._gather(asked)
             else:
-                self._publishes.append(asked)
+                self._request(asked)
         except native.Nacked as nacked:
             self.door.book.reject(self.door.name, nacked.error.reason, nacked.count)
-            self._send(codec.nack(nacked.id, [nacked.error]))
+            self._send(codec.nack(nacked.id, [nacked.error], nacked.error.retry_after))
         except Declined as declined:
             self.door.book.fault(declined.error)
             self._desk().decline(declined.id, declined.error)
         except ClientError as error:
             self._send(codec.error(None, error.reason, error.message))
             raise
+
+    def _gather(self, publish: native.Publish) -> None:
+        try:
+            self.admit(publish.draft)
+        except RateLimited as error:
+            raise native.Nacked(publish.id, error, publish.draft.count) from error
+        if self._publishes is None:
+            self._publishes = [publish]
+        else:
+            self._publishes.append(publish)
 
     def _request(self, ask: Ask) -> None:
         # It may wait: what came before it is not to wait with it.
@@ -203,6 +211,7 @@ class WebSocketConnection(Connection):
 
     def _take_plain(self, message: Message) -> None:
         draft = plain.read(message, self._session.subprotocol, self.door.schemas, self.door.origin)
+        self.spend(draft)
         self.unacknowledged += 1
         self.door.submit(draft, self._outcome)
 

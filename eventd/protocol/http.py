@@ -11,6 +11,7 @@ It does not know routes or formats, and it leaves a WebSocket upgrade to
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -229,7 +230,7 @@ def error_response(error: EventdError) -> Response:
         body["hint"] = error.hint
     headers = [("content-type", "application/json")]
     if error.retry_after is not None:
-        headers.append(("retry-after", str(max(1, round(error.retry_after)))))
+        headers.append(("retry-after", str(max(1, math.ceil(error.retry_after)))))
     status = HEADERS_TOO_LARGE if error.reason == "headers_too_large" else error.http_status
     return Response(status, msgspec.json.encode(body), headers)
 

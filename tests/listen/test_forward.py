@@ -9,6 +9,7 @@ import msgpack
 
 from eventd.errors import JournalUnavailable
 from eventd.listen.forward import ForwardConnection
+from eventd.listen.rates import Rates
 from tests.listen.world import Peer, World, on_hub, wait
 
 
@@ -123,3 +124,17 @@ def test_a_client_that_never_reads_its_acks_is_cut_off() -> None:
         peer.send(b"".join(chunk("x" * 200, {"n": n}) for n in range(500)))
         wait(lambda: connection.stream.fileno() < 0, "the client that does not read to be cut")
         assert world.books.faults == {"slow_reader": 1}
+
+
+@on_hub
+def test_over_the_rate_chunks_are_acknowledged_and_what_follows_is_read_later() -> None:
+    with World() as world:
+        connection, peer = forward(world)
+        connection.allowance = Rates(connection_events=10).enter("a")
+        began = time.monotonic()
+        peer.send(chunk("one", *[{"n": n} for n in range(12)]))
+        assert peer.read(len(ack("one"))) == ack("one")
+        peer.send(chunk("two", {"n": 12}))
+        assert peer.read(len(ack("two"))) == ack("two")
+        assert time.monotonic() - began >= 0.2
+        assert world.books.rejected == {}

@@ -14,6 +14,7 @@ from eventd.green.writer import WRITE_LIMIT
 from eventd.listen import http as module
 from eventd.listen.door import Door
 from eventd.listen.http import HTTPConnection
+from eventd.listen.rates import Rates
 from eventd.listen.routes import Streamed
 from eventd.protocol.limits import Limits
 from eventd.protocol.messages import Request, Response
@@ -351,3 +352,18 @@ def test_a_request_knows_who_sent_it() -> None:
         assert peer.response()[0] == 204
         host, port = peer.socket.getsockname()
         assert seen == [f"{host}:{port}"]
+
+
+@on_hub
+def test_over_the_rate_a_request_is_told_when_to_come_back_and_nothing_of_it_is_taken() -> None:
+    with World() as world:
+        connection, peer = http(world)
+        connection.allowance = Rates(connection_events=1).enter("a")
+        peer.send(POST + POST)
+        assert peer.response()[0] == 204
+        status, headers, _ = peer.response()
+        assert status == 429
+        assert headers["retry-after"] == "2"
+        assert world.count == 1
+        assert world.books.received == {"test": 2}
+        assert world.books.rejected == {"rate_limited": 1}

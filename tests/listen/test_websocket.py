@@ -11,6 +11,7 @@ from websockets.frames import Opcode
 from eventd import green
 from eventd.errors import JournalUnavailable, TooSlow
 from eventd.listen import connection as module
+from eventd.listen.rates import Rates
 from eventd.listen.websocket import HOLDS_FOR, WebSocketConnection
 from eventd.protocol.limits import Limits
 from eventd.protocol.websocket import WebSocketSession
@@ -308,3 +309,48 @@ def test_an_ack_has_the_offsets_of_what_is_durable_and_says_memory_where_nothing
         told = [(answers[n]["offsets"], answers[n]["durability"]) for n in range(4)]
         assert told == [(None, "memory"), ([1, 2], "disk"), (None, "memory"), ([3, 3], "disk")]
         assert world.books.volatile == 4
+
+
+@on_hub
+def test_over_the_rate_publishes_are_nacked_and_come_in_later() -> None:
+    with World() as world:
+        connection, peer = websocket(world)
+        connection.allowance = Rates(connection_events=2).enter("a")
+        peer.publish(1, 2, 3, 4)
+        answers = {answer["id"]: answer for answer in (peer.message() for _ in range(4))}
+        assert [answers[n]["op"] for n in (1, 2, 3, 4)] == ["ack", "ack", "nack", "nack"]
+        assert world.books.rejected == {"rate_limited": 2}
+        green.sleep(answers[4]["retry_after"])
+        peer.publish(3)
+        assert peer.message()["op"] == "ack"
+        assert world.count == 3
+
+
+@on_hub
+def test_over_the_rate_a_form_without_answers_is_read_later() -> None:
+    with World(idle_timeout=0.001) as world:
+        connection, peer = websocket(world, None)
+        connection.allowance = Rates(connection_events=20).enter("a")
+        began = time.monotonic()
+        for _ in range(3):
+            peer.tell({"type": "a.b"})
+            for _ in range(10):
+                peer.protocol.send_text(b"{}")
+            peer.flush()
+            peer.stream.drain()
+            green.sleep(0.01)
+        wait(lambda: connection.late(time.monotonic() + 1e6) is None, "it to rest")
+        wait(lambda: world.count == 33)
+        assert time.monotonic() - began > 0.1
+        assert world.books.rejected == {}
+
+
+@on_hub
+def test_who_rests_is_told_at_once_when_it_is_over() -> None:
+    with World() as world:
+        connection, peer = websocket(world, None)
+        connection.allowance = Rates(connection_bytes=1).enter("a")
+        peer.tell({"type": "a.b"})
+        wait(lambda: world.count == 1)
+        connection.end(TooSlow("it is over"))
+        assert peer.closing() == 1008

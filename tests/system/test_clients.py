@@ -260,6 +260,21 @@ def test_a_publish_that_is_too_large_does_not_hold_up_the_others(fresh, topic):
             pendings[1].result(20)
 
 
+@pytest.mark.parametrize("format", ["json", "msgpack"])
+def test_over_the_rate_clients_wait_and_lose_nothing(directory, topic, format):
+    with (
+        DaemonProcess(directory, "[limits]\nconnection_events = 50\n") as daemon,
+        Client(f"ws://localhost:{daemon.port('http')}", format=format) as client,
+    ):
+        pendings = [client.send(Event(topic, number)) for number in range(120)]
+        assert all(pending.result(30) for pending in pendings)
+        events = daemon.status()["events"]
+
+        assert [event["data"] for event in daemon.events(topic)] == [*range(120)]
+        assert events["accepted"] == 120
+        assert events["rejected"]["rate_limited"] == events["received"] - 120 > 0
+
+
 def test_asyncio_has_the_same(fresh, topic):
     async def main() -> None:
         async with AsyncClient(url(fresh), format="msgpack") as client:

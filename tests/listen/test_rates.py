@@ -1,0 +1,99 @@
+"""Connections have rates of their own, and share those of their user."""
+
+from __future__ import annotations
+
+import pytest
+
+from eventd.errors import RateLimited
+from eventd.listen import rates as module
+from eventd.listen.rates import JITTER, LEAST_WAIT, Allowance, Rates
+
+
+def enter(rates: Rates, user: str = "a") -> Allowance:
+    allowance = rates.enter(user)
+    assert allowance is not None
+    return allowance
+
+
+def refused(allowance: Allowance, events: int, size: int, now: float) -> float:
+    with pytest.raises(RateLimited) as raised:
+        allowance.ask(events, size, now)
+    assert raised.value.retry_after is not None
+    return raised.value.retry_after
+
+
+def test_without_rates_nobody_has_an_allowance() -> None:
+    assert Rates().enter("a") is None
+
+
+def test_each_connection_has_its_own_rate() -> None:
+    rates = Rates(connection_events=10)
+    one, other = enter(rates), enter(rates)
+    one.ask(10, 1, 1.0)
+    assert 0.1 <= refused(one, 1, 1, 1.0) <= 0.1 * (1 + JITTER) + 0.001
+    other.ask(10, 1, 1.0)
+
+
+def test_bytes_are_a_rate_of_their_own() -> None:
+    allowance = enter(Rates(connection_events=1000, connection_bytes=100))
+    allowance.ask(1, 100, 1.0)
+    assert 0.5 <= refused(allowance, 1, 50, 1.0) <= 0.5 * (1 + JITTER) + 0.001
+
+
+def test_what_is_refused_takes_nothing_of_the_other_bucket() -> None:
+    allowance = enter(Rates(connection_events=10, connection_bytes=100))
+    allowance.ask(1, 100, 1.0)
+    wait = refused(allowance, 9, 50, 1.0)
+    allowance.ask(9, 50, 1.0 + wait)
+
+
+def test_connections_of_one_user_share_and_others_do_not_notice() -> None:
+    rates = Rates(user_events=10)
+    enter(rates, "a").ask(10, 1, 1.0)
+    refused(enter(rates, "a"), 1, 1, 1.0)
+    enter(rates, "b").ask(10, 1, 1.0)
+
+
+def test_what_is_sent_behind_something_refused_does_not_overtake_it() -> None:
+    allowance = enter(Rates(connection_events=10))
+    allowance.ask(8, 1, 1.0)
+    wait = refused(allowance, 5, 1, 1.0)
+    assert refused(allowance, 1, 1, 1.0) == wait
+    assert refused(allowance, 1, 1, 1.0 + wait / 2) < wait
+    allowance.ask(5, 1, 1.0 + wait)
+
+
+def test_nobody_is_asked_to_come_back_at_once() -> None:
+    allowance = enter(Rates(connection_events=1000))
+    allowance.ask(1000, 1, 1.0)
+    assert refused(allowance, 1, 1, 1.0) >= LEAST_WAIT
+
+
+def test_who_cannot_be_told_no_rests_until_the_debt_is_paid() -> None:
+    allowance = enter(Rates(connection_events=10, user_events=5))
+    assert allowance.spend(5, 1, 1.0) == 0.0
+    assert allowance.spend(5, 1, 1.0) == pytest.approx(1.0)
+
+
+def test_coming_back_is_no_way_to_a_full_bucket() -> None:
+    rates = Rates(user_events=10)
+    allowance = enter(rates)
+    allowance.ask(10, 1, 1.0)
+    rates.leave(allowance, 1.0)
+    again = enter(rates)
+    assert refused(again, 10, 1, 1.5) >= 0.5
+
+
+def test_of_users_who_have_gone_full_buckets_are_forgotten_and_others_have_a_bound(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "MOST_GONE", 3)
+    rates = Rates(user_events=10)
+    for user in "abcde":
+        allowance = enter(rates, user)
+        allowance.ask(10, 1, 1.0)
+        rates.leave(allowance, 1.0)
+    assert [*rates._gone] == ["c", "d", "e"]
+    rates.leave(enter(rates, "f"), 2.5)
+    assert [*rates._gone] == []
+    assert rates._here == {}
