@@ -139,6 +139,7 @@ class Doors:
             self._routes,
             self._gate,
             tls=tls,
+            handshakes=self._configuration.limits.handshakes,
             inherited=given,
         )
 

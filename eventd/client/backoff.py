@@ -27,16 +27,18 @@ class Backoff:
         """The last connection was a good one."""
         self._base = FIRST
 
-    def pause(self, *, asked: float | None = None, longest: bool = False) -> float:
+    def pause(self, *, asked: float | None = None, spread: bool = False, longest: bool = False) -> float:
         """Seconds to wait now.
 
         :param asked: what the server asked for; it is kept, but not for nothing.
+        :param spread: it asked for whole seconds: come some time later, others were asked for the same.
         :param longest: nothing will change soon: wait as long as is ever waited.
         """
         base = LONGEST if longest else self._base
         self._base = min(2 * base, LONGEST)
         if asked is not None and asked >= 0:
-            return min(max(asked, self._jittered(FIRST)), MOST_ASKED)
+            later = self._chance() * max(1.0, asked / 4) if spread else 0.0
+            return min(max(asked + later, self._jittered(FIRST)), MOST_ASKED)
         return self._jittered(base)
 
     def _jittered(self, base: float) -> float:

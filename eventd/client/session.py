@@ -140,8 +140,9 @@ class Session:
         self._opened_at = None
         self._tell(complaint or end.reason, closing=end is CLOSING)
         self.talk.lost((complaint or end.reason) if end.code in OUR_FAULT else None)
-        asked = come_back if come_back is not None else end.retry_after
-        return self._backoff.pause(asked=asked, longest=lasting)
+        if come_back is not None:
+            return self._backoff.pause(asked=come_back)
+        return self._backoff.pause(asked=end.retry_after, spread=True, longest=lasting)
 
     def late(self, what: str) -> TimedOut:
         """The failure of a call whose time is up, while it waited for ``what``."""

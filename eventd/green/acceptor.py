@@ -53,20 +53,20 @@ class Acceptor:
         self._group = group
         self._spare = _open_spare()
         self._short = False
-        self._paused = False
+        self._pauses = 0
         self._timer: Timer | None = None
         sock.setblocking(False)
         self._watch = hub().watch(sock.fileno(), self._ready, label=f"accept {group.name}")
 
     def pause(self) -> None:
-        """Accept no more for now; peers wait in the backlog."""
-        self._paused = True
+        """Accept no more until ``resume`` was called as often as this; peers wait in the backlog."""
+        self._pauses += 1
         self._watch.want(False)
 
     def resume(self) -> None:
-        """Accept again, unless stopped."""
-        self._paused = False
-        if self._timer is None:
+        """Take one pause back; without any, accept again, unless stopped."""
+        self._pauses -= 1
+        if not self._pauses and self._timer is None:
             self._watch.want(True)
 
     def stop(self) -> None:
@@ -79,7 +79,7 @@ class Acceptor:
 
     def _ready(self, _events: int) -> None:
         for _ in range(MOST_ACCEPTS):
-            if self._paused or self._watch.closed:
+            if self._pauses or self._watch.closed:
                 return
             try:
                 accepted, address = self._socket.accept()
@@ -145,7 +145,7 @@ class Acceptor:
         self._timer = None
         if self._spare < 0:
             self._spare = _open_spare()
-        if not self._paused:
+        if not self._pauses:
             self._watch.want(True)
 
     def _close_spare(self) -> None:

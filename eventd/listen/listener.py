@@ -27,9 +27,11 @@ from eventd.listen.connection import Connection
 from eventd.listen.door import Door
 from eventd.listen.forward import ForwardConnection
 from eventd.listen.gate import Gate, TooManyConnections
+from eventd.listen.handshakes import Handshake, Handshakes
 from eventd.listen.http import HTTPConnection
 from eventd.listen.rates import Allowance
 from eventd.listen.routes import Routes
+from eventd.listen.usher import Usher
 from eventd.listen.websocket import WebSocketConnection
 
 __all__ = ["Listener"]
@@ -47,6 +49,7 @@ class Listener:
 
     :param protocol: ``http`` (with WebSocket on the same port) or ``forward``.
     :param tls: makes every connection TLS; the handshake is made in the connection's green thread.
+    :param handshakes: TLS handshakes at once, above which it accepts nobody; 0 is no limit.
     :param inherited: a listening socket that somebody else opened (socket activation).
     """
 
@@ -60,6 +63,7 @@ class Listener:
         gate: Gate,
         *,
         tls: ssl.SSLContext | None = None,
+        handshakes: int = 0,
         inherited: socket.socket | None = None,
     ) -> None:
         self.door = door
@@ -76,6 +80,8 @@ class Listener:
         self._tls = tls
         self._socket = inherited
         self._acceptor: Acceptor | None = None
+        self._handshakes = Handshakes(handshakes, self._pause, self._resume)
+        self._usher = Usher()
         self._heartbeat: Datagram | None = None
         self._serve: Callable[[Stream, Allowance | None], None]
         self._serve = {"http": self._serve_http, "forward": self._serve_forward}[protocol]
@@ -100,6 +106,7 @@ class Listener:
         self._stopped.set()
         if self._acceptor is not None:
             self._acceptor.stop()
+        self._usher.stop()
         if self._heartbeat is not None:
             self._heartbeat.close()
         for connection in list(self.connections):
@@ -113,19 +120,29 @@ class Listener:
             self._gate.enter(address)
         except TooManyConnections as error:
             self.door.refuse(error, address)
-            accepted.close()
+            self._turn_away(accepted)
             return
-        self._group.spawn(self._label, self._run, accepted, address)
+        handshake = self._handshakes.begin() if self._tls is not None else None
+        self._group.spawn(self._label, self._run, accepted, address, handshake)
         if delay := self._gate.delay(time.monotonic()):
-            self._pause(delay)
+            self._pause()
+            hub().call_later(delay, self._resume)
 
-    def _pause(self, delay: float) -> None:
-        acceptor = self._acceptor
-        assert acceptor is not None
-        acceptor.pause()
-        hub().call_later(delay, acceptor.resume)
+    def _turn_away(self, accepted: socket.socket) -> None:
+        if self.protocol == "http" and self._tls is None:
+            self._usher.answer(accepted)
+        else:
+            accepted.close()
 
-    def _run(self, accepted: socket.socket, address: str) -> None:
+    def _pause(self) -> None:
+        assert self._acceptor is not None
+        self._acceptor.pause()
+
+    def _resume(self) -> None:
+        assert self._acceptor is not None
+        self._acceptor.resume()
+
+    def _run(self, accepted: socket.socket, address: str, handshake: Handshake | None) -> None:
         stream: Stream = Stream(accepted)
         # There are no users yet: a sender is its address.
         allowance = self.door.rates.enter(address)
@@ -133,11 +150,15 @@ class Listener:
             if self._tls is not None:
                 stream = TLSStream(stream, self._tls)
                 stream.handshake(self.door.handshake_timeout)
+            if handshake is not None:
+                handshake.end()
             self._serve(stream, allowance)
         except EventdError as error:
             self.door.refuse(error, stream.peer)
         finally:
             stream.close()
+            if handshake is not None:
+                handshake.end()
             self._gate.leave(address)
             if allowance is not None:
                 self.door.rates.leave(allowance, time.monotonic())

@@ -38,6 +38,12 @@ def test_what_the_server_asks_for_is_kept_within_reason():
     assert Backoff().pause(asked=1e9) == MOST_ASKED
 
 
+def test_whole_seconds_are_spread():
+    assert Backoff(lambda: 0.0).pause(asked=2, spread=True) == 2.0
+    assert Backoff(lambda: 1.0).pause(asked=2, spread=True) == 3.0
+    assert Backoff(lambda: 1.0).pause(asked=40, spread=True) == 50.0
+
+
 @pytest.mark.parametrize("nonsense", [-1.0, float("nan")])
 def test_what_no_clock_has_is_passed_over(nonsense):
     assert Backoff(lambda: 1.0).pause(asked=nonsense) == FIRST

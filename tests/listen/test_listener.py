@@ -12,6 +12,7 @@ from websockets.uri import parse_uri
 
 from eventd import green
 from eventd.errors import MalformedInput
+from eventd.listen import handshakes
 from eventd.listen import listener as module
 from eventd.listen.gate import Gate
 from eventd.listen.listener import Listener
@@ -88,7 +89,7 @@ def test_too_many_connections_are_turned_away_and_room_comes_back() -> None:
         listener = world.listen(gate=Gate(connections=2))
         first, second = world.connect(listener), world.connect(listener)
         wait(lambda: len(listener.connections) == 2)
-        assert world.connect(listener).read_all() == b""
+        assert world.connect(listener).response()[0] == 503
         assert world.books.faults == {"too_many_connections": 1}
 
         first.close()
@@ -240,6 +241,39 @@ def test_an_address_that_is_taken_is_told() -> None:
         with pytest.raises(OSError, match="in use"):
             second.start()
         second.stop()
+
+
+@on_hub
+def test_where_tls_or_forward_is_spoken_who_is_turned_away_hears_nothing() -> None:
+    gate = Gate(connections=1)
+    gate.enter("somebody")
+    with World() as world:
+        for listener in (world.listen(gate=gate, tls=object()), world.listen("forward", gate)):
+            assert world.connect(listener).read_all() == b""
+
+
+@on_hub
+def test_while_too_many_handshakes_are_under_way_others_wait_to_be_accepted(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Slow(green.Stream):
+        def __init__(self, stream: green.Stream, context: object) -> None:
+            super().__init__(stream._release())
+
+        def handshake(self, timeout: float) -> None:
+            done.wait()
+
+    done = green.Signal()
+    monkeypatch.setattr(module, "TLSStream", Slow)
+    monkeypatch.setattr(handshakes, "SILENT", 1000.0)
+    with World() as world:
+        listener = world.listen(tls=object(), handshakes=2)
+        peers = [world.connect(listener) for _ in range(5)]
+        wait(lambda: len(world.group) == 3)
+        green.sleep(0.01)
+        assert len(world.group) == 3, "the sweep, and two handshakes"
+        done.set()
+        for peer in peers:
+            peer.send(request("GET", "/healthz"))
+            assert peer.response()[0] == 200
 
 
 @on_hub

@@ -260,6 +260,17 @@ def test_a_publish_that_is_too_large_does_not_hold_up_the_others(fresh, topic):
             pendings[1].result(20)
 
 
+def test_a_daemon_that_is_full_says_so(directory):
+    with DaemonProcess(directory, "[limits]\nconnections = 1\n") as daemon:
+        url = f"ws://localhost:{daemon.port('http')}"
+        with Client(url) as first, Client(url) as second:
+            clients = [first, second]
+            until(lambda: [client.connected for client in clients].count(True) == 1)
+            refused = first if second.connected else second
+            until(lambda: "503" in (refused.problem or ""))
+            assert "too many connections" in (refused.problem or "")
+
+
 @pytest.mark.parametrize("format", ["json", "msgpack"])
 def test_over_the_rate_clients_wait_and_lose_nothing(directory, topic, format):
     with (
