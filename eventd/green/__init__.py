@@ -16,7 +16,7 @@ from eventd.green.signals import Signals
 from eventd.green.stream import Stream
 from eventd.green.timer import Timer
 from eventd.green.tls import TLSStream, server_context
-from eventd.green.waiting import Signal, sleep
+from eventd.green.waiting import Signal, give_way, sleep
 from eventd.green.watch import Watch
 from eventd.green.watchdog import Watchdog
 from eventd.green.writer import WRITE_LIMIT
@@ -40,6 +40,7 @@ __all__ = [
     "Watchdog",
     "Worker",
     "current_name",
+    "give_way",
     "guard",
     "hub",
     "install",

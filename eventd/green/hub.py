@@ -80,6 +80,11 @@ class Hub(Loop):
         return label_of(self._active)
 
     @property
+    def held(self) -> float:
+        """Seconds for which the callback that runs now has held the loop; a green thread's since it last waited."""
+        return perf_counter() - self.started
+
+    @property
     def stall_limit(self) -> float:
         """Seconds from which on a callback is a stall."""
         return self._clock.limit

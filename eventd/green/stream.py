@@ -3,6 +3,9 @@
 Reading belongs to one green thread, the owner; anyone on the hub may write. While nobody is
 in ``recv``, nothing is read: the kernel's buffer fills and the peer is held back. An idle
 stream has no buffer and no timer; deadlines are the listener's work. It knows no protocol.
+
+A peer that sends without pause gets its turn and no more: what is read at once grows while
+its owner is quick to be done with it, and shrinks where that takes longer than a turn.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import socket
 from time import perf_counter
 
 from eventd.green.engine import getcurrent, greenlet
-from eventd.green.waiting import sleep
+from eventd.green.waiting import TURN, sleep
 from eventd.green.watch import WRITABLE, Watch
 from eventd.green.writer import WRITE_LIMIT, Writer
 
@@ -23,8 +26,8 @@ log = logging.getLogger(__name__)
 
 #: Bytes taken in one read: most messages that wait come with one system call.
 READ_SIZE = 262_144
-#: Reads that filled the buffer, after which others have their turn.
-MOST_READS = 4
+#: Bytes of the first read, before it is known what they cost; and of one whose bytes cost the most.
+FIRST_READ, LEAST_READ = 4_096, 512
 #: What may be reported besides readiness to write: data, the end, an error.
 _INPUT = ~select.EPOLLOUT
 
@@ -40,11 +43,13 @@ class Stream(Writer):
     :param write_limit: ``over`` is called when more bytes than this wait to be sent.
     """
 
-    __slots__ = ("_ended", "_full_reads", "_maybe_more", "_read_size", "_reader", "last_read")
+    __slots__ = ("_count", "_ended", "_maybe_more", "_most", "_read_size", "_reader", "last_read")
 
     def __init__(self, sock: socket.socket, *, read_size: int = READ_SIZE, write_limit: int = WRITE_LIMIT) -> None:
         super().__init__(sock, write_limit)
-        self._read_size = min(read_size, READ_SIZE)
+        self._most = min(read_size, READ_SIZE)
+        #: Bytes of the next read at most, and of the last one.
+        self._read_size, self._count = min(FIRST_READ, self._most), 0
         #: When bytes came last, on the clock of ``time.monotonic``; at first, when it was made.
         self.last_read = perf_counter()
         self._reader: greenlet | None = None
@@ -52,7 +57,6 @@ class Stream(Writer):
         self._ended = False
         #: The kernel may have bytes that it has not told of.
         self._maybe_more = True
-        self._full_reads = 0
 
     # What it is.
 
@@ -82,6 +86,8 @@ class Stream(Writer):
         return self._take()
 
     def _take(self) -> bytes:
+        if self._count:
+            self._end_turn()
         while not self._ended:
             if not self._maybe_more:
                 self._await_readable()
@@ -105,20 +111,20 @@ class Stream(Writer):
             return b""
         data = bytes(_view[:count])
         self.last_read = perf_counter()
-        if count == self._read_size:
-            self._after_full_read()
-        else:
-            # The kernel had no more a moment ago; epoll tells when it has.
-            self._maybe_more = False
-            self._full_reads = 0
+        self._count = count
+        # Where the buffer is not full, the kernel had no more a moment ago; epoll tells when it has.
+        self._maybe_more = count == self._read_size
         return data
 
-    def _after_full_read(self) -> None:
-        self._maybe_more = True
-        self._full_reads += 1
-        if self._full_reads >= MOST_READS:
-            self._full_reads = 0
-            sleep(0)
+    def _end_turn(self) -> None:
+        """Learn what the bytes of the last read cost, and let others have their turn behind a long one."""
+        held, count, self._count = self._hub.held, self._count, 0
+        if held > TURN:
+            self._read_size = max(min(LEAST_READ, self._most), int(count * TURN / held))
+            if self._maybe_more:
+                sleep(0)
+        elif held < TURN / 4 and count == self._read_size:
+            self._read_size = min(2 * count, self._most)
 
     def _await_readable(self) -> None:
         if self._reader is not None:

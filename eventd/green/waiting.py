@@ -10,7 +10,10 @@ from eventd.green.engine import getcurrent, greenlet
 from eventd.green.hub import Hub, hub
 from eventd.green.timer import Timer
 
-__all__ = ["Signal", "Waiter", "sleep"]
+__all__ = ["TURN", "Signal", "Waiter", "give_way", "sleep"]
+
+#: Seconds for which a green thread that has more to do may hold the loop.
+TURN = 0.008
 
 
 class Waiter:
@@ -106,6 +109,12 @@ class Signal:
         finally:
             if self._waiters is not None and waiter in self._waiters:
                 self._waiters.remove(waiter)
+
+
+def give_way() -> None:
+    """Let others run, when the green thread has held the loop for a turn."""
+    if hub().held > TURN:
+        sleep(0)
 
 
 def sleep(seconds: float = 0) -> None:

@@ -6,7 +6,7 @@ import logging
 
 from eventd.errors import EventdError, NotAllowed, RateLimited, TooSlow
 from eventd.event import Draft
-from eventd.green import Stream
+from eventd.green import Stream, give_way
 from eventd.listen.connection import Connection
 from eventd.listen.door import Door
 from eventd.listen.events import deliver
@@ -46,6 +46,7 @@ class HTTPConnection(Connection):
                 return
             self.begin(False)
             self._answer(request)
+            give_way()
         if waiting := self._session.data_to_send():
             self.stream.write(waiting)
         self.begin(not self._session.idle, self._session.buffered)

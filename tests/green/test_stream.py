@@ -7,6 +7,9 @@ import time
 import pytest
 
 from eventd import green
+from eventd.green import stream as module
+from eventd.green.stream import FIRST_READ, LEAST_READ
+from eventd.green.waiting import TURN
 from tests.green.support import on_hub, pair, tcp_pair, until
 
 BIG = 4 * 1024 * 1024
@@ -51,15 +54,42 @@ def test_nothing_is_read_while_nobody_asks():
     peer.close()
 
 
-@on_hub
-def test_a_flood_lets_others_run():
-    stream, peer = pair(read_size=1024)
+def fill(peer: socket.socket) -> None:
     peer.setblocking(False)
     try:
         while True:
             peer.send(b"x" * 100_000)
     except BlockingIOError:
         pass
+
+
+def hold(seconds: float) -> None:
+    """What an owner does with what it read: hold the loop."""
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        pass
+
+
+@on_hub
+def test_more_is_read_at_once_while_its_owner_is_quick_and_less_when_it_is_not(monkeypatch):
+    stream, peer = pair()
+    fill(peer)
+    with monkeypatch.context() as patience:
+        # A machine that is busy meanwhile does not make it slow.
+        patience.setattr(module, "TURN", 1000.0)
+        assert [len(stream.recv()) for _ in range(4)] == [FIRST_READ * factor for factor in (1, 2, 4, 8)]
+    hold(4 * TURN)
+    assert LEAST_READ <= len(stream.recv()) <= 2 * FIRST_READ
+    hold(100 * TURN)
+    assert len(stream.recv()) == LEAST_READ
+    stream.close()
+    peer.close()
+
+
+@on_hub
+def test_a_flood_lets_others_run():
+    stream, peer = pair(read_size=1024)
+    fill(peer)
     turns = 0
     going = True
 
@@ -74,6 +104,7 @@ def test_a_flood_lets_others_run():
     reads = 0
     for _ in range(50):
         reads += bool(stream.recv())
+        hold(TURN / 4)
     going = False
 
     assert reads == 50

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from eventd import green
+from eventd.green import waiting
 from tests.green.support import on_hub, until
 
 
@@ -106,3 +107,15 @@ def test_sleeping_for_nothing_lets_others_run():
 @pytest.mark.parametrize("seconds", [-1, 0, 0.001])
 def test_any_length_of_sleep_ends(seconds):
     green.sleep(seconds)
+
+
+@on_hub
+def test_who_has_held_the_loop_for_a_turn_gives_way_and_who_has_not_goes_on(monkeypatch):
+    passes = green.hub().passes
+    monkeypatch.setattr(waiting, "TURN", 1000.0)
+    green.give_way()
+    assert green.hub().passes == passes
+    monkeypatch.setattr(waiting, "TURN", 0.0)
+    green.give_way()
+    assert green.hub().passes == passes + 1
+    assert green.hub().held < 1000.0
