@@ -13,10 +13,12 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 from eventd import green, systemd
 from eventd.administration import administration
+from eventd.backlog import Backlog
 from eventd.client.script import script
 from eventd.config.options import Configuration
 from eventd.dispatch.dispatcher import Dispatcher
@@ -77,8 +79,11 @@ class Daemon:
         self._stopping = False
         self._deadline = 0.0
         self._after = ExitStack()
+        #: Who has too much in memory.
+        self._pressed: set[str] = set()
         self.journal = self._journal()
-        self.ingest = Ingest(self._append, self.hub.call_soon, self._pressure, MOST_PENDING)
+        self.ingest = Ingest(self._append, self.hub.call_soon, partial(self._pressure, "ingest"), MOST_PENDING)
+        self.backlog = Backlog(partial(self._pressure, "backlog"), MOST_PENDING)
         self.books.refused = self.ingest.refused
 
     def start(self) -> None:
@@ -176,7 +181,7 @@ class Daemon:
         self.dispatcher.post.along = self.subscriptions.deliver
         self.report = Report(
             node, self.hub, self.books, self.health, self.journal, self.ingest, self.dispatcher, registry,
-            self.subscriptions,
+            self.subscriptions, self.backlog,
         )  # fmt: skip
         self.doors = Doors(
             self.configuration, self._front(), self.books, registry.schemas, self._routes(), self.group,
@@ -191,13 +196,13 @@ class Daemon:
         """What the doors submit to: ingest, behind what takes out volatile events and duplicates."""
         window = self.configuration.journal.dedupe_window
         if not window:
-            return self._sources
+            return self.backlog.before(self._sources) if self.registry.volatile else self._sources
         duplicates = Duplicates(self.ingest.submit_all, self.hub.call_soon, self.books, window)
         offset = max(self.journal.offset_at(time.time_ns() - int(window * 1e9)), self.journal.end - MOST_KNOWN)
         while blocks := self.journal.read(offset):
             duplicates.learn(blocks)
             offset = blocks[-1].end
-        return self.volatile.before(duplicates.submit_all)
+        return self.backlog.before(self.volatile.before(duplicates.submit_all))
 
     def _routes(self) -> Routes:
         routes = build_routes(Answers(
@@ -259,8 +264,9 @@ class Daemon:
     def _prune(self, wish: Wish) -> object:
         return prune_journal(self.journal, wish.before, wish.size, wish.unsettled)
 
-    def _pressure(self, pressed: bool) -> None:
-        self.doors.pressure(pressed)
+    def _pressure(self, who: str, pressed: bool) -> None:
+        (self._pressed.add if pressed else self._pressed.discard)(who)
+        self.doors.pressure(bool(self._pressed))
 
     def _observe(self, consumer: str, seconds: float) -> None:
         self.handlers[consumer].observe(seconds)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import socket
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from eventd.config.options import Configuration, LimitOptions, ListenerOptions
 from eventd.errors import ConfigurationError, Fault
 from eventd.event import Draft
 from eventd.formats import Schemas
-from eventd.green import Group, parse_address, server_context
+from eventd.green import WRITE_LIMIT, Group, parse_address, server_context
 from eventd.listen.door import Book, Door, Submit
 from eventd.listen.gate import Gate, Room
 from eventd.listen.listener import Listener
@@ -69,6 +70,7 @@ class Doors:
             configuration.limits.connections_per_address,
             configuration.limits.connection_rate,
         )
+        self._window = configuration.limits.subscription_window
         self._room = Room(configuration.limits.unfinished_size)
         self._rates = Rates(
             connection_events=configuration.limits.connection_events,
@@ -108,6 +110,18 @@ class Doors:
         for listener in self.listeners:
             if listener.door.name != CONTROL:
                 listener.door.pressure(pressed)
+
+    def queues(self) -> list[tuple[str, int, int]]:
+        """What is held of unfinished messages, and what waits to be sent: names, bytes, and how many there may be."""
+        connections = [connection for listener in self.listeners for connection in listener.connections]
+        unsent = Counter[str]()
+        most = Counter[str]()
+        for connection in connections:
+            name, window = ("subscriptions", self._window) if connection.subscribed else ("answers", WRITE_LIMIT)
+            unsent[name] += connection.stream.buffered
+            most[name] += window
+        rows = [(name, unsent[name], most[name]) for name in ("answers", "subscriptions")]
+        return [("unfinished", self._room.used, self._room.most), *rows]
 
     @property
     def addresses(self) -> list[str]:

@@ -23,7 +23,7 @@ from functools import partial
 from eventd.errors import EventdError, Stopping
 from eventd.event import Draft
 
-__all__ = ["Append", "Done", "Ingest", "Pressure"]
+__all__ = ["DRAFT_BYTES", "Append", "Done", "Ingest", "Pressure"]
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Ingest:
         self._append = append
         self._call_soon = call_soon
         self._pressure = pressure
-        self._most_pending = most_pending
+        self.most_pending = most_pending
         self._gathered: list[_Gathered] = []
         self._in_flight = 0
         #: When the journal was asked, or answered last, on the clock of ``time.monotonic``.
@@ -92,7 +92,7 @@ class Ingest:
         self.pending += count
         for draft in drafts:
             self.pending_bytes += len(draft.body) + DRAFT_BYTES
-        if self.pending_bytes > self._most_pending and not self._pressed:
+        if self.pending_bytes > self.most_pending and not self._pressed:
             self._press(True)
         self._schedule()
 
@@ -152,7 +152,7 @@ class Ingest:
             self.accepted += total
         else:
             self.refused[error.reason] += total
-        if self._pressed and self.pending_bytes < self._most_pending // 2:
+        if self._pressed and self.pending_bytes < self.most_pending // 2:
             self._press(False)
 
     def _press(self, pressed: bool) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 import msgspec
 
 from eventd import __version__
+from eventd.backlog import Backlog
+from eventd.dispatch import commits
 from eventd.dispatch.dispatcher import Dispatcher
 from eventd.doors import CONTROL, Doors
 from eventd.green import Hub
@@ -24,6 +26,7 @@ from eventd.observe.status import (
     HubStatus,
     JournalStatus,
     ListenerStatus,
+    Queue,
     Source,
     Status,
     SubscriptionStatus,
@@ -54,6 +57,7 @@ class Report:
         dispatcher: Dispatcher,
         registry: Registry,
         subscriptions: Subscriptions,
+        backlog: Backlog,
     ) -> None:
         self._node = node
         self._hub = hub
@@ -64,6 +68,7 @@ class Report:
         self._dispatcher = dispatcher
         self._registry = registry
         self._subscriptions = subscriptions
+        self._backlog = backlog
         self._started = time.monotonic()
         #: Set by the daemon when the listeners are known.
         self.doors: Doors | None = None
@@ -102,6 +107,7 @@ class Report:
             plugins_failed=[FailedPlugin(name, str(error)) for name, error in self._registry.failed],
             hub=HubStatus(self._hub.lag(), dict(self.stalls)),
             subscriptions=SubscriptionStatus(self._subscriptions.count, dict(self._subscriptions.dropped)),
+            queues=self._queues(),
         )
 
     def plugins(self) -> list[Mapping[str, str]]:
@@ -122,6 +128,19 @@ class Report:
             )
             for listener in (self.doors.listeners if self.doors is not None else [])
             if listener.door.name != CONTROL or self._books.received[CONTROL]
+        ]
+
+    def _queues(self) -> list[Queue]:
+        """Every place where what clients send, or are sent, waits in memory."""
+        ingest, journal, post = self._ingest, self._journal, self._dispatcher.post
+        committing = len([*self._dispatcher.consumers, *self._subscriptions.groups])
+        return [
+            Queue("ingest", ingest.pending_bytes, ingest.most_pending),
+            Queue("backlog", self._backlog.size, self._backlog.most),
+            Queue("journal_writer", journal.pending_bytes, ingest.most_pending + committing * commits.MOST_BYTES),
+            Queue("journal_memory", journal.tail.size, journal.tail.limit),
+            Queue("volatile", post.size, post.most),
+            *(Queue(*queue) for queue in (self.doors.queues() if self.doors is not None else ())),
         ]
 
     def _consumers(self) -> list[Consumer]:

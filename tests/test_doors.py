@@ -6,6 +6,8 @@ import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 import pytest
@@ -13,6 +15,7 @@ import pytest
 from eventd import green, systemd
 from eventd.doors import CONTROL, Doors
 from eventd.errors import ConfigurationError
+from eventd.green import WRITE_LIMIT
 from eventd.listen.routes import Routes
 from eventd.observe.books import Books
 from eventd.protocol.limits import Limits
@@ -68,6 +71,19 @@ def test_the_control_socket_is_trusted_and_for_the_daemons_group_only(tmp_path: 
     control = tmp_path / "eventd.sock"
     assert stat.S_IMODE(control.stat().st_mode) == 0o660
     assert [listener.door.admin for listener in doors.listeners] == [False, False, True]
+    close(doors)
+
+
+@on_hub
+def test_what_waits_to_be_sent_is_told_with_its_bounds(tmp_path: Path) -> None:
+    doors = make(tmp_path, FREE + "[limits]\nunfinished_size = 9M\nsubscription_window = 2M\n")
+    doors.open()
+    assert doors.queues() == [("unfinished", 0, 9 << 20), ("answers", 0, 0), ("subscriptions", 0, 0)]
+    listener, stream = doors.listeners[0], SimpleNamespace(buffered=7)
+    connections: Any = [SimpleNamespace(subscribed=subscribed, stream=stream) for subscribed in (True, False, False)]
+    before, listener.connections = listener.connections, connections
+    assert doors.queues()[1:] == [("answers", 14, 2 * WRITE_LIMIT), ("subscriptions", 7, 2 << 20)]
+    listener.connections = before
     close(doors)
 
 

@@ -29,6 +29,7 @@ ROOMS = {
     "journal": {"event", "green", "errors"},
     "ingest": {"event", "errors"},
     "duplicates": {"formats", "event", "errors"},
+    "backlog": {"ingest", "event", "errors"},
     "volatile": {"formats", "event", "errors"},
     # What a webhook gets and gives is a message of the protocol.
     "plugin": {"protocol", "routing", "config", "event", "errors"},
@@ -46,14 +47,14 @@ ROOMS = {
     # The daemon in three files: its listeners, what it tells of itself, and the order of starting and stopping.
     "doors": {"listen", "protocol", "formats", "green", "systemd", "config", "event", "errors"},
     "report": {
-        "doors", "observe", "subscriptions", "dispatch", "plugin", "ingest", "journal", "green", "config", "event",
-        "errors",
+        "doors", "observe", "subscriptions", "dispatch", "plugin", "ingest", "backlog", "journal", "green", "config",
+        "event", "errors",
     },
     # What administrators ask for, joined with who does it.
     "administration": {"subscriptions", "listen", "protocol", "dispatch", "journal"},
     "daemon": {
         "administration", "report", "doors", "observe", "subscriptions", "client", "filters", "dispatch",
-        "plugin", "listen", "ingest", "duplicates", "volatile", "journal", "protocol", "formats", "green",
+        "plugin", "listen", "ingest", "duplicates", "volatile", "backlog", "journal", "protocol", "formats", "green",
         "systemd", "process", "routing", "config", "event", "errors",
     },
     # The daemon as a process.

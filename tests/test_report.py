@@ -8,11 +8,13 @@ from typing import Any
 import msgspec
 
 from eventd import __version__, green
+from eventd.backlog import Backlog
+from eventd.dispatch.commits import MOST_BYTES
 from eventd.dispatch.progress import VolatileStatus
 from eventd.doors import CONTROL
 from eventd.errors import InvalidEvent, MalformedInput, PluginError
 from eventd.event import Draft, Encoding
-from eventd.ingest import Done, Ingest
+from eventd.ingest import DRAFT_BYTES, Done, Ingest
 from eventd.observe.books import Books
 from eventd.observe.health import Health
 from eventd.report import Report
@@ -21,6 +23,13 @@ from tests.listen.world import on_hub
 
 def plain(**members: Any) -> Any:
     return SimpleNamespace(**members)
+
+
+class Groups(list[Any]):
+    """Durable subscriptions: one, where a report asks for terms, and none that commits."""
+
+    def terms(self) -> dict[str, tuple[str, ...]]:
+        return {"subscription:work": ("a.>",)}
 
 
 class Parts:
@@ -43,21 +52,23 @@ class Parts:
             full_name="handler:jsonl", types=("a.>",),
         )  # fmt: skip
         self.dispatcher = plain(
-            status=lambda: [consumer], sources=plain(status=lambda: [source]), paused={"handler:jsonl"}
+            status=lambda: [consumer], sources=plain(status=lambda: [source]), paused={"handler:jsonl"},
+            consumers=[consumer], post=plain(size=5, most=6),
         )
         self.registry = plain(loaded=[plugin], failed=[("handler:bad", PluginError("cannot load"))])
         self.journal = plain(
-            first=1, end=10, bytes=4096, dead_count=3, pending_bytes=99, problem=None, damaged=2,
+            first=1, end=10, bytes=4096, tail=plain(size=7, limit=8), dead_count=3, pending_bytes=99, problem=None,
+            damaged=2,
             dropped={"handler:jsonl": 4}, dead={"handler:jsonl": 1, "replay:handler:jsonl": 2},
             books={"dead_dropped:handler:jsonl": 5, "dead_raised:handler:jsonl": 6, "emitted:handler:jsonl": 7},
         )  # fmt: skip
         self.subscriptions: Any = SimpleNamespace(
             status=list, count={"live": 2, "durable": 1}, dropped={"missing": 3},
-            groups=SimpleNamespace(terms=lambda: {"subscription:work": ("a.>",)}),
+            groups=Groups(),
         )  # fmt: skip
         self.report = Report(
             "node-1", green.hub(), self.books, self.health, self.journal, self.ingest, self.dispatcher, self.registry,
-            self.subscriptions,
+            self.subscriptions, Backlog(lambda pressed: None, 2_000_000),
         )  # fmt: skip
 
     def submit(self, count: int) -> None:
@@ -116,6 +127,21 @@ def test_the_status_tells_what_was_lost_and_emitted_by_consumer() -> None:
 
 
 @on_hub
+def test_each_queue_is_told_with_its_bound() -> None:
+    parts = Parts()
+    parts.submit(5)
+    parts.report.doors = plain(listeners=[], queues=lambda: [("unfinished", 3, 4)])
+    assert {queue.name: (queue.bytes, queue.limit) for queue in parts.report.status().queues} == {
+        "ingest": (1 + DRAFT_BYTES, 1_000_000),
+        "backlog": (0, 2_000_000),
+        "journal_writer": (99, 1_000_000 + MOST_BYTES),
+        "journal_memory": (7, 8),
+        "volatile": (5, 6),
+        "unfinished": (3, 4),
+    }
+
+
+@on_hub
 def test_the_status_says_whether_the_books_balance() -> None:
     parts = Parts()
     parts.submit(2)
@@ -146,7 +172,7 @@ def test_handlers_are_told_with_what_they_want() -> None:
 @on_hub
 def test_what_came_through_no_socket_has_a_door_of_its_own() -> None:
     parts = Parts()
-    parts.report.doors = plain(listeners=[listener("http")])
+    parts.report.doors = plain(listeners=[listener("http")], queues=list)
     parts.books.receive("sources", 3)
     assert parts.report.status().events.doors == {"http": 0, "sources": 3}
 
@@ -170,7 +196,7 @@ def test_a_daemon_that_is_not_ready_says_why() -> None:
 @on_hub
 def test_listeners_tell_who_is_there_and_the_control_socket_only_what_came_through_it() -> None:
     parts = Parts()
-    doors = plain(listeners=[listener("http"), listener(CONTROL)])
+    doors = plain(listeners=[listener("http"), listener(CONTROL)], queues=list)
     parts.report.doors = doors
     parts.submit(4)
     rows = [(row.name, row.connections, row.received) for row in parts.report.status().listeners]

@@ -46,7 +46,7 @@ class Inbox:
         self._wake = wake
         self._most = most
         self._views: deque[View] = deque()
-        self._size = 0
+        self.size = 0
         #: Events that are here, that ever came, and that were dropped.
         self.count = 0
         self.came = 0
@@ -59,7 +59,7 @@ class Inbox:
         if not view.left:
             return 0
         self._views.append(view)
-        self._size += _size(block)
+        self.size += _size(block)
         self.count += view.left
         self.came += view.left
         dropped = self._make_room()
@@ -82,7 +82,7 @@ class Inbox:
 
     def _make_room(self) -> int:
         dropped = 0
-        while self._size > self._most and len(self._views) > 1:
+        while self.size > self._most and len(self._views) > 1:
             dropped += self._views[0].left
             self._pop()
         self.count -= dropped
@@ -90,7 +90,7 @@ class Inbox:
         return dropped
 
     def _pop(self) -> None:
-        self._size -= _size(self._views.popleft().block)
+        self.size -= _size(self._views.popleft().block)
 
 
 class Post:
@@ -119,6 +119,16 @@ class Post:
             self._router.add(pattern, inbox)
         self._inboxes.append(inbox)
         return inbox
+
+    @property
+    def size(self) -> int:
+        """Bytes in all inboxes."""
+        return sum(inbox.size for inbox in self._inboxes)
+
+    @property
+    def most(self) -> int:
+        """The bytes that all inboxes may hold."""
+        return MOST_BYTES * len(self._inboxes)
 
     def deliver(self, drafts: list[Draft]) -> None:
         """Put volatile events into the inboxes of those who want them."""

@@ -58,7 +58,7 @@ class Journal(Desk):
         self.path = Path(path)
         self._bridge = bridge
         self._reader = Reader(reading)
-        self._tail = Tail(options.memory)
+        self.tail = Tail(options.memory)
         self._arrival = Signal()
         self._ended = Signal()
         self._lock = -1
@@ -118,7 +118,7 @@ class Journal(Desk):
         """
         if offset >= self.end:
             return []
-        blocks = self._tail.read(offset, limit)
+        blocks = self.tail.read(offset, limit)
         if blocks is not None:
             return blocks
         scan = self._threads[1].call(self._reader.scan, max(offset, self.first), self.end, limit)
@@ -127,7 +127,7 @@ class Journal(Desk):
 
     def recent(self, offset: int, limit: int = READ_BYTES) -> list[Block] | None:
         """The same from memory, for who must not wait; ``None`` where it would have to be read from the disk."""
-        return self._tail.read(offset, limit) if offset < self.end else []
+        return self.tail.read(offset, limit) if offset < self.end else []
 
     def wait(self, offset: int, timeout: float | None = None) -> bool:
         """Wait until there is an event at ``offset``; false when ``timeout`` seconds passed first."""
@@ -155,7 +155,7 @@ class Journal(Desk):
         hole = max([hole.end for hole in scan.holes], default=0)
         for block in scan.blocks:
             if block.first >= hole:
-                self._tail.add(block)
+                self.tail.add(block)
 
     def _write(self) -> None:
         """The writer's native thread."""
@@ -188,7 +188,7 @@ class Journal(Desk):
             log.warning("the journal takes events again")
             self.problem = None
         for block in outcome.blocks:
-            self._tail.add(block)
+            self.tail.add(block)
         events, self.end = outcome.end - self.end, outcome.end
         if outcome.changes is not None:
             self._changed(outcome.changes)

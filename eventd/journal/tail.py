@@ -20,7 +20,7 @@ class Tail:
     """Consecutive blocks up to the journal's end."""
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
+        self.limit = limit
         self._blocks: list[Block] = []
         self._firsts: list[int] = []
         # Blocks before this index are dropped; the lists are cut when half of them is.
@@ -35,7 +35,7 @@ class Tail:
         self._blocks.append(block)
         self._firsts.append(block.first)
         self.size += len(block.body) + OVERHEAD
-        while self.size > self._limit:
+        while self.size > self.limit:
             self._drop()
 
     def read(self, offset: int, limit: int) -> list[Block] | None:

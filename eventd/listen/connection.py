@@ -84,6 +84,11 @@ class Connection:
         return self.door.stopping
 
     @property
+    def subscribed(self) -> bool:
+        """Whether it is sent events, for which its client's window is the bound, and not only answers."""
+        return False
+
+    @property
     def idle_timeout(self) -> float:
         """Seconds for which nothing may come; 0 is no limit."""
         return self.door.idle_timeout

@@ -85,7 +85,7 @@ class Room:
     """
 
     def __init__(self, most: int = 0) -> None:
-        self._most = most
+        self.most = most
         self.used = 0
 
     def change(self, before: int, now: int) -> None:
@@ -94,5 +94,5 @@ class Room:
         :raises NoRoom: when it grew and there is no room for that; it is counted all the same.
         """
         self.used += now - before
-        if self._most and self.used > self._most and now > max(before, ORDINARY):
+        if self.most and self.used > self.most and now > max(before, ORDINARY):
             raise NoRoom(f"{self.used} bytes of unfinished messages are held", hint="[limits] unfinished_size")

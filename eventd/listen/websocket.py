@@ -92,6 +92,11 @@ class WebSocketConnection(Connection):
         return self._session.closed or self.door.stopping
 
     @property
+    def subscribed(self) -> bool:
+        """Whether it asked for something beside publishing."""
+        return self._requests is not None
+
+    @property
     def idle_timeout(self) -> float:
         """As the door says; who holds events that others could have is asked sooner whether it is still there."""
         idle = self.door.idle_timeout

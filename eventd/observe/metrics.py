@@ -111,6 +111,9 @@ class Metrics(Collector):
         yield _gauge("eventd_subscriptions", "Open subscriptions.", "kind", subscriptions.count)
         missed = subscriptions.dropped
         yield _counter("eventd_subscription_dropped", "Events that subscribers did not get.", "reason", missed)
+        held, most = {q.name: q.bytes for q in status.queues}, {q.name: q.limit for q in status.queues}
+        yield _gauge("eventd_queue_bytes", "What waits in memory.", "queue", held)
+        yield _gauge("eventd_queue_limit_bytes", "What may wait in memory.", "queue", most)
         yield _gauge("eventd_journal_bytes", "Size of the journal on disk.", "", {"": status.journal.bytes})
         yield _gauge("eventd_journal_end_offset", "The offset of the next event.", "", {"": status.journal.end})
         damaged = {"": status.journal.damaged}

@@ -11,6 +11,7 @@ __all__ = [
     "HubStatus",
     "JournalStatus",
     "ListenerStatus",
+    "Queue",
     "Source",
     "Status",
     "SubscriptionStatus",
@@ -144,6 +145,14 @@ class SubscriptionStatus(msgspec.Struct):
     dropped: dict[str, int] = {}
 
 
+class Queue(msgspec.Struct):
+    """What waits in memory at one place, and how much may; a ``limit`` of 0 is what the configuration has as none."""
+
+    name: str
+    bytes: int
+    limit: int
+
+
 class Status(msgspec.Struct):
     """The whole daemon at one instant; ``uptime`` in seconds."""
 
@@ -162,3 +171,4 @@ class Status(msgspec.Struct):
     #: What of the books does not balance; empty where all does.
     imbalances: list[str] = []
     subscriptions: SubscriptionStatus = msgspec.field(default_factory=SubscriptionStatus)
+    queues: list[Queue] = []

@@ -27,7 +27,7 @@ def test_portions_are_cut_in_the_order_of_coming() -> None:
     box.put(block(-6, 3))
     assert (box.count, box.came, len(woken)) == (4, 4, 2)
     assert [cut(box, 2), cut(box, 5), cut(box, 5)] == [[0, 1], [2, 3], []]
-    assert (box.count, box.came, box.dropped, box._size) == (0, 4, 0, 0)
+    assert (box.count, box.came, box.dropped, box.size) == (0, 4, 0, 0)
 
 
 def test_what_is_not_wanted_wakes_nobody() -> None:
@@ -44,7 +44,7 @@ def test_the_oldest_are_dropped_and_counted() -> None:
     box, _ = inbox(most)
     for first in range(0, 15, 3):
         box.put(block(first - 20, first, first + 1, first + 2))
-        assert box._size <= most
+        assert box.size <= most
         if first == 3:
             assert cut(box, 1) == [0]
     assert (box.came, box.dropped, box.count) == (15, 8, 6)

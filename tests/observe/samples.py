@@ -9,6 +9,7 @@ from eventd.observe.status import (
     HubStatus,
     JournalStatus,
     ListenerStatus,
+    Queue,
     Source,
     Status,
     SubscriptionStatus,
@@ -37,4 +38,5 @@ STATUS = Status(
     plugins_failed=[FailedPlugin("handler:broken", "it has no handle")],
     hub=HubStatus(0.001, {"consumer handler:jsonl": 2}),
     subscriptions=SubscriptionStatus({"live": 4, "durable": 2}, {"lagging": 9}),
+    queues=[Queue("ingest", 512, 1024)],
 )

@@ -57,6 +57,8 @@ def samples() -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
         ("eventd_subscriptions", (("kind", "durable"),), 2),
         ("eventd_subscription_dropped_total", (("reason", "lagging"),), 9),
         ("eventd_journal_bytes", (), 4096),
+        ("eventd_queue_bytes", (("queue", "ingest"),), 512),
+        ("eventd_queue_limit_bytes", (("queue", "ingest"),), 1024),
         ("eventd_hub_lag_seconds", (), 0.001),
         ("eventd_hub_stalls_total", (("handler", "consumer handler:jsonl"),), 2),
         ("eventd_journal_commit_seconds_count", (), 1),
