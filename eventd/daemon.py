@@ -62,6 +62,9 @@ MOST_PENDING = 64 * 1024 * 1024
 #: Seconds that each part gets to stop, also where those before it took all of ``stop_timeout``.
 LEAST_SECONDS = 1.0
 
+#: Seconds behind ``stop_timeout`` after which a process that something holds up is ended.
+GRACE = 10.0
+
 
 class Daemon:
     """All parts of one eventd, from ``start`` to ``stop``."""
@@ -77,6 +80,7 @@ class Daemon:
         self.commits = Histogram()
         self.handlers: dict[str, Histogram] = defaultdict(Histogram)
         self._stopping = False
+        self._hurried = green.Signal()
         self._deadline = 0.0
         self._after = ExitStack()
         #: Who has too much in memory.
@@ -115,6 +119,7 @@ class Daemon:
         in_time(self.dispatcher.sources.stop)
         in_time(self.group.stop)
         after(self.doors.stop)
+        after(self._leave)
         self.doors.open()
         self._tell_systemd()
         settle_memory()
@@ -122,13 +127,27 @@ class Daemon:
         log.info("ready")
 
     def stop(self) -> None:
-        """Let nobody in, finish what was read, then stop plugins and journal."""
+        """Let nobody in, tell those who are in to go, finish what was read, then stop plugins and journal."""
         self._stopping = True
-        self._deadline = time.monotonic() + self.configuration.eventd.stop_timeout
-        systemd.notify(STOPPING="1", STATUS="finishing what was read")
+        timeout = self.configuration.eventd.stop_timeout
+        self._deadline = time.monotonic() + (0.0 if self._hurried.is_set() else timeout)
+        needed = int((timeout + GRACE) * 1e6)
+        systemd.notify(STOPPING="1", STATUS="telling clients to go", EXTEND_TIMEOUT_USEC=needed)
         log.info("stopping")
         self._after.close()
         log.info("stopped")
+
+    def hurry(self) -> None:
+        """Finish ``stop`` soon: acknowledgements that are owed are sent, and handlers' work is left to the journal."""
+        if not self._hurried.is_set():
+            log.warning("stopping at once: what handlers have in hand comes again after the next start")
+        self._hurried.set()
+        self._deadline = time.monotonic()
+        green.hurry(LEAST_SECONDS)
+
+    def _leave(self) -> None:
+        self.doors.leave(self.configuration.eventd.stop_timeout / 2, self._hurried)
+        systemd.notify(STATUS="finishing what was read")
 
     def _in_time(self, stop: Callable[[float], object]) -> None:
         """Have a part stopped within what is then left of ``stop_timeout``."""

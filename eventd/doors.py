@@ -19,9 +19,11 @@ from eventd.config.options import Configuration, LimitOptions, ListenerOptions
 from eventd.errors import ConfigurationError, Fault
 from eventd.event import Draft
 from eventd.formats import Schemas
-from eventd.green import WRITE_LIMIT, Group, parse_address, server_context
+from eventd.green import WRITE_LIMIT, Group, Signal, parse_address, server_context
+from eventd.listen.connection import Connection
 from eventd.listen.door import Book, Door, Submit
 from eventd.listen.gate import Gate, Room
+from eventd.listen.leave import dismiss
 from eventd.listen.listener import Listener
 from eventd.listen.rates import Rates
 from eventd.listen.requests import Subscriptions
@@ -100,6 +102,15 @@ class Doors:
         if faults:
             raise ConfigurationError(faults)
 
+    def leave(self, within: float, hurried: Signal) -> None:
+        """Let nobody in, and tell those who are in to go, few at once; those not told yet go on as before.
+
+        :param within: seconds in which all are told. :param hurried: when it is set, all are told at once.
+        """
+        for listener in self.listeners:
+            listener.close()
+        dismiss(self._connections(), within, hurried)
+
     def stop(self) -> None:
         """Let nobody in; the connections that are open finish what they have read."""
         for listener in self.listeners:
@@ -113,10 +124,9 @@ class Doors:
 
     def queues(self) -> list[tuple[str, int, int]]:
         """What is held of unfinished messages, and what waits to be sent: names, bytes, and how many there may be."""
-        connections = [connection for listener in self.listeners for connection in listener.connections]
         unsent = Counter[str]()
         most = Counter[str]()
-        for connection in connections:
+        for connection in self._connections():
             name, window = ("subscriptions", self._window) if connection.subscribed else ("answers", WRITE_LIMIT)
             unsent[name] += connection.stream.buffered
             most[name] += window
@@ -127,6 +137,9 @@ class Doors:
     def addresses(self) -> list[str]:
         """Where the listeners listen, those for everybody only."""
         return [listener.bound for listener in self.listeners if listener.door.name != CONTROL]
+
+    def _connections(self) -> list[Connection]:
+        return [connection for listener in self.listeners for connection in listener.connections]
 
     def _start(self, faults: list[Fault]) -> None:
         for listener in self.listeners:

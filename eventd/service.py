@@ -8,7 +8,7 @@ import signal
 
 from eventd import green
 from eventd.config.options import Configuration
-from eventd.daemon import Daemon
+from eventd.daemon import GRACE, Daemon
 from eventd.observe.logging import LogWriter
 from eventd.plugin.registry import Registry
 from eventd.process import allow_open_files, refuse_exit
@@ -16,9 +16,6 @@ from eventd.process import allow_open_files, refuse_exit
 __all__ = ["main"]
 
 log = logging.getLogger("eventd.daemon")
-
-#: Seconds behind ``stop_timeout`` after which a process that something holds up is ended.
-GRACE = 10.0
 
 
 def main(configuration: Configuration) -> int:
@@ -50,7 +47,15 @@ def _serve(configuration: Configuration) -> int:
     daemon = Daemon(configuration, registry)
     # A signal that comes while parts still start is heeded when all of them can be stopped.
     asked = green.Signal()
-    signals = green.Signals({signal.SIGTERM: asked.set, signal.SIGINT: asked.set, signal.SIGHUP: _hung_up})
+
+    def end() -> None:
+        if asked.is_set():
+            # Somebody asks again, and does not want to wait.
+            faulthandler.dump_traceback_later(GRACE, exit=True)
+            daemon.hurry()
+        asked.set()
+
+    signals = green.Signals({signal.SIGTERM: end, signal.SIGINT: end, signal.SIGHUP: _hung_up})
     try:
         daemon.start()
         asked.wait()

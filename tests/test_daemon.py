@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import msgspec
 import pytest
 
-from eventd import Event, Handler, Source, Stop, Webhook, systemd
+from eventd import Event, Handler, Source, Stop, Webhook, green, systemd
+from eventd import daemon as module
 from eventd.daemon import Daemon
 from eventd.errors import ConfigurationError, JournalUnavailable
 from eventd.plugin.registry import Registry
@@ -89,7 +90,7 @@ def test_an_event_goes_from_the_socket_to_its_handler(tmp_path: Path, told: list
         peer.close()
     finally:
         daemon.stop()
-    assert [fields.get("READY") or fields.get("STOPPING") for fields in told] == ["1", "1"]
+    assert [fields.get("READY") or fields.get("STOPPING") for fields in told] == ["1", "1", None]
     assert told[0]["STATUS"] == f"listening at {daemon.doors.addresses[0]}"
 
 
@@ -204,6 +205,42 @@ def test_a_journal_that_refuses_reaches_the_sender_as_503(tmp_path: Path) -> Non
         del daemon.journal.submit
     finally:
         daemon.stop()
+
+
+class Holds(Handler):
+    """Never comes back."""
+
+    types = (">",)
+    entered = False
+
+    def handle(self, batch: Any) -> None:
+        Holds.entered = True
+        green.Signal().wait()
+
+
+@on_hub
+def test_in_a_hurry_acks_are_sent_and_a_handlers_work_is_left_to_the_next_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LEAST_SECONDS", 0.1)
+    daemon, group = make(tmp_path, plugins={"handler:holds": Holds}), green.Group("test")
+    daemon.start()
+    peer = connect(daemon)
+    peer.send(POST)
+    assert peer.response()[0] == 204
+    wait(lambda: Holds.entered)
+    group.spawn("stop", daemon.stop)
+    wait(lambda: daemon.health.reasons())
+    peer.close()
+    daemon.hurry()
+    daemon.hurry()
+    assert group.stop(10.0)
+
+    again = make(tmp_path, plugins={"handler:seen": Seen, "handler:holds": Seen})
+    again.start()
+    assert again.journal.end > again.journal.first
+    assert again.journal.consumers["handler:holds"].settled == 0
+    again.stop()
 
 
 @on_hub

@@ -43,7 +43,7 @@ def test_main_runs_until_a_signal_ends_it(
     thread.start()
     assert main(options) == 0
     thread.join()
-    assert "STOPPING" in told[-1]
+    assert [fields["STATUS"] for fields in told[-2:]] == ["telling clients to go", "finishing what was read"]
 
 
 def test_a_signal_during_the_start_is_heeded_when_all_can_be_stopped(
@@ -58,7 +58,7 @@ def test_a_signal_during_the_start_is_heeded_when_all_can_be_stopped(
 
     monkeypatch.setattr(Daemon, "_build", signalled)
     assert main(options) == 0
-    assert [next(iter(fields)) for fields in told] == ["READY", "STOPPING"]
+    assert [next(iter(fields)) for fields in told] == ["READY", "STOPPING", "STATUS"]
 
 
 def test_main_passes_on_why_it_cannot_start(options: Configuration, told: list[dict[str, Any]]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from eventd.green.acceptor import Acceptor, Datagram
 from eventd.green.address import Address, parse_address
 from eventd.green.bridge import Bridge, Worker
-from eventd.green.group import Green, Group, current_name, run
+from eventd.green.group import Green, Group, current_name, hurry, run
 from eventd.green.guard import BrokenOff, guard
 from eventd.green.hub import Hub, hub, install, on_hub
 from eventd.green.listener import listen, listen_datagram
@@ -43,6 +43,7 @@ __all__ = [
     "give_way",
     "guard",
     "hub",
+    "hurry",
     "install",
     "listen",
     "listen_datagram",

@@ -15,7 +15,7 @@ from eventd.green.engine import GreenletExit, getcurrent, greenlet
 from eventd.green.hub import hub
 from eventd.green.waiting import Signal
 
-__all__ = ["Green", "Group", "current_name", "run"]
+__all__ = ["Green", "Group", "current_name", "hurry", "run"]
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +83,8 @@ class Group:
         self.on_death: Callable[[Green, BaseException], None] = self._log_death
         self._members: set[Green] = set()
         self._left: Signal | None = None
+        #: Until when ``stop`` waits.
+        self._deadline = 0.0
 
     def __len__(self) -> int:
         return len(self._members)
@@ -102,9 +104,13 @@ class Group:
 
         The green thread that calls it is not waited for. True when none had to be killed.
         """
-        if self._wait(timeout):
+        began = perf_counter()
+        _stopping.add(self)
+        ended = self._wait(timeout)
+        _stopping.discard(self)
+        if ended:
             return True
-        log.warning("%s: %s did not end within %g s", self.name, self._names(), timeout)
+        log.warning("%s: %s did not end within %.3g s", self.name, self._names(), perf_counter() - began)
         self.kill()
         if not self._wait(LAST_WORDS):
             log.error("%s: %s cannot be ended", self.name, self._names())
@@ -118,13 +124,19 @@ class Group:
                 green.kill()
 
     def _wait(self, timeout: float) -> bool:
-        deadline = perf_counter() + timeout
+        self._deadline = perf_counter() + timeout
         while self._others():
-            rest = deadline - perf_counter()
+            rest = self._deadline - perf_counter()
+            if rest <= 0:
+                return False
             self._left = Signal()
-            if rest <= 0 or not self._left.wait(rest):
-                return not self._others()
+            self._left.wait(rest)
         return True
+
+    def _hurry(self, within: float) -> None:
+        self._deadline = min(self._deadline, perf_counter() + within)
+        if self._left is not None:
+            self._left.set()
 
     def _others(self) -> bool:
         return len(self._members) > (getcurrent() in self._members)
@@ -147,6 +159,16 @@ class Group:
 
     def _log_death(self, green: Green, error: BaseException) -> None:
         log.error("%s: green thread %s died", self.name, green.name, exc_info=error)
+
+
+#: Those that wait for their green threads to end.
+_stopping: set[Group] = set()
+
+
+def hurry(within: float) -> None:
+    """Have all groups that are being stopped wait no longer than so many seconds from now."""
+    for group in _stopping:
+        group._hurry(within)
 
 
 def current_name() -> str:

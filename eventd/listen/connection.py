@@ -26,7 +26,8 @@ class Connection:
     """
 
     __slots__ = (
-        "_held", "_late", "_rest", "_resting", "_settled", "allowance", "door", "started", "stream", "unacknowledged",
+        "_dismissed", "_held", "_late", "_rest", "_resting", "_settled", "allowance", "door", "started", "stream",
+        "unacknowledged",
     )  # fmt: skip
 
     #: How long, of the door's times, a message may take to come in whole.
@@ -48,6 +49,7 @@ class Connection:
         self._rest = 0.0
         self._resting: Signal | None = None
         self._late: EventdError | None = None
+        self._dismissed = False
         stream.over = self.overrun
 
     def serve(self, data: bytes = b"") -> None:
@@ -81,7 +83,12 @@ class Connection:
     @property
     def finished(self) -> bool:
         """Whether the protocol says that nothing more is to be read."""
-        return self.door.stopping
+        return self.leaving
+
+    @property
+    def leaving(self) -> bool:
+        """Whether it ends since the daemon does."""
+        return self._dismissed or self.door.stopping
 
     @property
     def subscribed(self) -> bool:
@@ -165,6 +172,11 @@ class Connection:
     def end(self, error: EventdError) -> None:
         """Have the connection's own green thread refuse its peer, and close."""
         self._late = error
+        self._stop_reading()
+
+    def dismiss(self) -> None:
+        """Have its own green thread finish what it has read, say goodbye, and end."""
+        self._dismissed = True
         self._stop_reading()
 
     def overrun(self) -> None:

@@ -54,7 +54,12 @@ class HTTPConnection(Connection):
     @property
     def finished(self) -> bool:
         """Whether the connection becomes something else, or ends."""
-        return self.upgrade is not None or self._session.closed or self.door.stopping
+        return self.upgrade is not None or self._session.closed or self.leaving
+
+    def dismiss(self) -> None:
+        """Also tell who waits for an answer that it is the last one."""
+        self._session.last = True
+        super().dismiss()
 
     def trailing(self) -> bytes:
         """What came behind the request that asked for an upgrade."""
@@ -117,7 +122,7 @@ class HTTPConnection(Connection):
         self.stream.write(self._session.respond_stream(response.status, response.headers))
         # HEAD has no body: nothing would tell when its sender goes.
         for chunk in response.chunks if request.method != "HEAD" else ():
-            if self.door.stopping or self.stream.closed:
+            if self.leaving or self.stream.closed:
                 break
             self.stream.write(self._session.chunk(chunk or b"\n"))
             self._await_reader(0)

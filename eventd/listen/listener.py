@@ -100,17 +100,21 @@ class Listener:
         self._group.spawn(f"sweep {self.door.name}", self._sweep)
         log.info("listener %s: %s at %s", self.door.name, self.protocol, self.bound)
 
-    def stop(self) -> None:
-        """Accept no more, and let each connection finish what it has read."""
-        self.door.stopping = True
-        self._stopped.set()
+    def close(self) -> None:
+        """Accept no more; those who are in go on."""
         if self._acceptor is not None:
             self._acceptor.stop()
         self._usher.stop()
         if self._heartbeat is not None:
             self._heartbeat.close()
+
+    def stop(self) -> None:
+        """Accept no more, and let each connection finish what it has read."""
+        self.close()
+        self.door.stopping = True
+        self._stopped.set()
         for connection in list(self.connections):
-            connection.stream.end_input()
+            connection.dismiss()
         # Those that hold wake up to find that it is over.
         self.door.open.set()
 
@@ -190,7 +194,7 @@ class Listener:
         connection.allowance = allowance
         if self.door.stopping:
             # It came too late to be told by ``stop``.
-            connection.stream.end_input()
+            connection.dismiss()
         self.connections.add(connection)
         try:
             connection.serve(data)

@@ -9,6 +9,7 @@ from eventd.errors import ClientError, EventdError, MalformedInput, RateLimited,
 from eventd.green import WRITE_LIMIT, Stream
 from eventd.listen.connection import FAREWELL, LINGER, Connection
 from eventd.listen.door import Door
+from eventd.listen.leave import come_back
 from eventd.listen.requests import Outlet, Requests
 from eventd.protocol import native, plain
 from eventd.protocol.asks import Ask, Declined
@@ -89,7 +90,7 @@ class WebSocketConnection(Connection):
     @property
     def finished(self) -> bool:
         """Whether a close frame came or went."""
-        return self._session.closed or self.door.stopping
+        return self._session.closed or self.leaving
 
     @property
     def subscribed(self) -> bool:
@@ -120,10 +121,10 @@ class WebSocketConnection(Connection):
         """Close behind the last acks; where the daemon goes, say so."""
         self._end_subscriptions()
         self.await_acks()
-        if self.door.stopping and not self._session.closed:
+        if self.leaving and not self._session.closed:
             stopping = Stopping("the daemon is stopping")
             if self._codec is not None:
-                self._send(self._codec.bye("shutdown", stopping.retry_after or 1.0))
+                self._send(self._codec.bye("shutdown", come_back(stopping.retry_after or 1.0)))
             self.stream.write(self._session.fail(stopping))
             self.stream.linger(LINGER)
         else:

@@ -51,13 +51,15 @@ class HTTPSession:
     :param client: the peer's address, put into each request.
     """
 
-    __slots__ = ("_bare", "_body", "_connection", "_out", "_refused", "_request", "busy", "client", "limits")
+    __slots__ = ("_bare", "_body", "_connection", "_out", "_refused", "_request", "busy", "client", "last", "limits")
 
     def __init__(self, limits: Limits, *, client: str | None = None) -> None:
         self.limits = limits
         self.client = client
         #: A request is handed out and its response is not complete.
         self.busy = False
+        #: The next answer is the last one, and says so.
+        self.last = False
         self._connection: h11.Connection | None = None
         self._request: Request | None = None
         self._body: bytearray | None = None
@@ -135,7 +137,7 @@ class HTTPSession:
         for name, value in headers:
             if not _NAME(name) or not _VALUE(value):
                 raise ValueError(f"not a header: {name!r}: {value!r}")
-        if self._refused:
+        if self._refused or self.last:
             headers = [*headers, ("connection", "close")]
         encoded = [(name.encode("ascii"), value.strip().encode("latin-1")) for name, value in headers]
         encoded.append((b"date", _date(int(time.time()))))

@@ -204,3 +204,17 @@ def test_what_main_leaves_running_goes_on_with_the_next_run():
     green.run(lambda: group.stop(5))
 
     assert done == [1]
+
+
+@on_hub
+def test_in_a_hurry_a_stop_waits_no_longer():
+    group, other = green.Group("test"), green.Group("other")
+    group.spawn("never", green.Signal().wait)
+    stopped: list[bool] = []
+    other.spawn("stopper", lambda: stopped.append(group.stop(1000)))
+    green.sleep(0)
+    assert stopped == []
+    green.hurry(0.01)
+    assert other.stop(5)
+    assert stopped == [False]
+    green.hurry(0.0)

@@ -255,6 +255,20 @@ def test_a_stream_ends_when_the_daemon_stops_or_its_reader_goes() -> None:
 
 
 @on_hub
+def test_who_is_told_to_go_has_its_answer_which_says_that_it_is_the_last() -> None:
+    with World() as world:
+        world.holding = True
+        connection, peer = http(world)
+        peer.send(POST)
+        wait(lambda: world.held == 1)
+        connection.dismiss()
+        world.release()
+        status, headers, _ = peer.response()
+        assert (status, headers["connection"]) == (204, "close")
+        assert peer.read_all() == b""
+
+
+@on_hub
 def test_an_answer_of_any_size_waits_for_its_reader() -> None:
     with World() as world:
         body = bytes(WRITE_LIMIT + 1)

@@ -181,6 +181,23 @@ def test_a_listener_that_stops_says_goodbye_and_accepts_nobody() -> None:
 
 
 @on_hub
+def test_a_listener_that_closes_lets_those_go_on_who_are_in_until_they_are_told() -> None:
+    with World() as world:
+        listener = world.listen()
+        one, other = open_websocket(world, listener), open_websocket(world, listener)
+        listener.close()
+        with pytest.raises(ConnectionRefusedError):
+            world.connect(listener)
+        one.publish(1)
+        assert one.message()["op"] == "ack"
+        next(iter(listener.connections)).dismiss()
+        green.sleep(0)
+        for peer in (one, other):
+            peer.publish(2)
+        assert {peer.message()["op"] for peer in (one, other)} == {"ack", "bye"}
+
+
+@on_hub
 def test_a_listener_that_stops_lets_requests_finish() -> None:
     with World() as world:
         world.holding = True
