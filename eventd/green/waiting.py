@@ -13,7 +13,7 @@ from eventd.green.timer import Timer
 __all__ = ["TURN", "Signal", "Waiter", "give_way", "sleep"]
 
 #: Seconds for which a green thread that has more to do may hold the loop.
-TURN = 0.008
+TURN = 0.005
 
 
 class Waiter:
