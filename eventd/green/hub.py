@@ -23,6 +23,8 @@ __all__ = ["Hub", "hub", "install", "on_hub"]
 
 log = logging.getLogger(__name__)
 
+#: Seconds for which a green thread that has more to do may hold the loop: alone, and where many others wait.
+TURN, LEAST_TURN = 0.008, 0.001
 #: Seconds between two offers of the interpreter's lock. At the default of 5 ms a busy loop starved
 #: native threads for up to 20 s: each poll gives the lock back for a moment and restarts their wait.
 SWITCH_INTERVAL = 0.0005
@@ -83,6 +85,11 @@ class Hub(Loop):
     def held(self) -> float:
         """Seconds for which the callback that runs now has held the loop; a green thread's since it last waited."""
         return perf_counter() - self.started
+
+    @property
+    def turn(self) -> float:
+        """Seconds for which a green thread that has more to do may hold the loop: the less, the more are there."""
+        return max(LEAST_TURN, TURN / max(1, self.ready))
 
     @property
     def stall_limit(self) -> float:

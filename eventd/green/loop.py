@@ -49,6 +49,8 @@ class Loop(EngineHub):
         #: When the last poll returned.
         self.now = perf_counter()
         self.passes = 0
+        #: How many descriptors the last poll told of.
+        self.ready = 0
         #: How often ``green.run`` was called.
         self.runs = 0
         #: Seconds spent in callbacks, all in all.
@@ -108,6 +110,7 @@ class Loop(EngineHub):
         """Poll, and call what is ready."""
         self.started = 0.0
         ready = self.poll.poll(seconds, MOST_READY)
+        self.ready = len(ready)
         self.now = now = perf_counter()
         self._dispatch(ready, now)
 

@@ -16,7 +16,7 @@ import socket
 from time import perf_counter
 
 from eventd.green.engine import getcurrent, greenlet
-from eventd.green.waiting import TURN, sleep
+from eventd.green.waiting import sleep
 from eventd.green.watch import WRITABLE, Watch
 from eventd.green.writer import WRITE_LIMIT, Writer
 
@@ -118,12 +118,12 @@ class Stream(Writer):
 
     def _end_turn(self) -> None:
         """Learn what the bytes of the last read cost, and let others have their turn behind a long one."""
-        held, count, self._count = self._hub.held, self._count, 0
-        if held > TURN:
-            self._read_size = max(min(LEAST_READ, self._most), int(count * TURN / held))
+        held, turn, count, self._count = self._hub.held, self._hub.turn, self._count, 0
+        if held > turn:
+            self._read_size = max(min(LEAST_READ, self._most), int(count * turn / held))
             if self._maybe_more:
                 sleep(0)
-        elif held < TURN / 4 and count == self._read_size:
+        elif held < turn / 4 and count == self._read_size:
             self._read_size = min(2 * count, self._most)
 
     def _await_readable(self) -> None:

@@ -10,10 +10,7 @@ from eventd.green.engine import getcurrent, greenlet
 from eventd.green.hub import Hub, hub
 from eventd.green.timer import Timer
 
-__all__ = ["TURN", "Signal", "Waiter", "give_way", "sleep"]
-
-#: Seconds for which a green thread that has more to do may hold the loop.
-TURN = 0.005
+__all__ = ["Signal", "Waiter", "give_way", "sleep"]
 
 
 class Waiter:
@@ -113,7 +110,8 @@ class Signal:
 
 def give_way() -> None:
     """Let others run, when the green thread has held the loop for a turn."""
-    if hub().held > TURN:
+    loop = hub()
+    if loop.held > loop.turn:
         sleep(0)
 
 

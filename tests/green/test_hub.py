@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from eventd import green
-from eventd.green.hub import SWITCH_INTERVAL
+from eventd.green.hub import LEAST_TURN, SWITCH_INTERVAL, TURN
 from tests.green.support import hold, on_hub, pair, until
 
 
@@ -159,3 +159,12 @@ def test_a_posted_callback_that_stalls_is_told_once_and_by_its_own_name():
 
     assert [label.rpartition(".")[2] for label in told] == ["slow"]
     bridge.close()
+
+
+@on_hub
+def test_a_turn_is_the_shorter_the_more_are_there():
+    hub = green.hub()
+    turns = []
+    for hub.ready in (0, 1, 2, 1000):
+        turns.append(hub.turn)
+    assert turns == [TURN, TURN, TURN / 2, LEAST_TURN]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import heapq
 import json
+import random
 import selectors
 import socket
 import time
@@ -106,7 +107,7 @@ class Publisher:
 
 
 class Publishers:
-    """``count`` publishers, each of which rests ``pause`` seconds between an ack and its next event."""
+    """``count`` publishers, each of which rests about ``pause`` seconds between an ack and its next event."""
 
     def __init__(self, port: int, count: int, pause: float, type: str = "slow.event") -> None:
         self.all = [Publisher(f"p{number}", port, type) for number in range(count)]
@@ -156,4 +157,5 @@ class Publishers:
         if answer is not None:
             took.append(answer)
             if not publisher.told:
-                heapq.heappush(self._due, (now + self._pause, number))
+                # By chance, or those that waited for the same ack would publish together from then on.
+                heapq.heappush(self._due, (now + self._pause * random.uniform(0.5, 1.5), number))
