@@ -89,6 +89,7 @@ class Daemon:
         self.ingest = Ingest(self._append, self.hub.call_soon, partial(self._pressure, "ingest"), MOST_PENDING)
         self.backlog = Backlog(partial(self._pressure, "backlog"), MOST_PENDING)
         self.books.refused = self.ingest.refused
+        self.hub.turns.awaited = lambda: self.ingest.busy
 
     def start(self) -> None:
         """Open the journal, start the plugins, and only then let events in.

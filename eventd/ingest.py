@@ -105,6 +105,11 @@ class Ingest:
         """Whether every sender has had its answer."""
         return not self._gathered and not self._in_flight
 
+    @property
+    def busy(self) -> bool:
+        """Whether the journal works on something for a sender."""
+        return self._in_flight > 0
+
     def problem(self) -> str | None:
         """Says so when the journal does not answer, neither yes nor no."""
         silent = time.monotonic() - self._heard

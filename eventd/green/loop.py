@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from eventd.green.engine import EngineHub, getcurrent
 from eventd.green.stall import StallClock, label_of
+from eventd.green.turns import Turns
 from eventd.green.watch import READABLE, WRITABLE, Watch
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ class Loop(EngineHub):
         self._nested = 0.0
         self._clock = StallClock()
         self._soon: deque[Callable[[], object]] = deque()
+        #: Of those who have more to do than a turn.
+        self.turns = Turns()
 
     @staticmethod
     def is_available() -> bool:
@@ -130,6 +133,8 @@ class Loop(EngineHub):
             self.timed(self.close_one)
         if self.next_timers:
             self.prepare_timers()
+        # Who stands back in this pass lets the next poll say who is ready.
+        standing = bool(self.turns.queue)
         self.wait(self._patience())
         if self.next_timers:
             self.prepare_timers()
@@ -137,11 +142,15 @@ class Loop(EngineHub):
             self.fire_timers(self.now)
         if self._soon:
             self._drain_soon()
+        if standing:
+            self._next_turn()
         self._end_pass()
 
     def _patience(self) -> float:
         if self._soon or self.closed:
             return 0.0
+        if self.turns.queue:
+            return self.turns.patience(self.now)
         if not self.timers:
             return IDLE
         return min(IDLE, max(0.0, self.timers[0][0] - perf_counter()))
@@ -178,6 +187,12 @@ class Loop(EngineHub):
         soon = self._soon
         for _ in range(len(soon)):
             self._run(soon.popleft())
+
+    def _next_turn(self) -> None:
+        fn = self.turns.take(perf_counter(), self.ready)
+        if fn is not None:
+            self._run(fn)
+            self.turns.over(perf_counter())
 
     def _run(self, fn: Callable[[], object]) -> None:
         self._active = fn

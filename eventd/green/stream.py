@@ -16,7 +16,7 @@ import socket
 from time import perf_counter
 
 from eventd.green.engine import getcurrent, greenlet
-from eventd.green.waiting import sleep
+from eventd.green.waiting import stand_back
 from eventd.green.watch import WRITABLE, Watch
 from eventd.green.writer import WRITE_LIMIT, Writer
 
@@ -122,7 +122,7 @@ class Stream(Writer):
         if held > turn:
             self._read_size = max(min(LEAST_READ, self._most), int(count * turn / held))
             if self._maybe_more:
-                sleep(0)
+                stand_back()
         elif held < turn / 4 and count == self._read_size:
             self._read_size = min(2 * count, self._most)
 
@@ -153,6 +153,7 @@ class Stream(Writer):
             return
         reader = self._reader
         if reader is not None:
+            self._hub.turns.met = self._hub.now
             reader.switch()
         elif self._watch is not None:
             # Nobody takes it now: be told again when somebody does.

@@ -10,7 +10,7 @@ from eventd.green.engine import getcurrent, greenlet
 from eventd.green.hub import Hub, hub
 from eventd.green.timer import Timer
 
-__all__ = ["Signal", "Waiter", "give_way", "sleep"]
+__all__ = ["Signal", "Waiter", "give_way", "sleep", "stand_back"]
 
 
 class Waiter:
@@ -112,7 +112,14 @@ def give_way() -> None:
     """Let others run, when the green thread has held the loop for a turn."""
     loop = hub()
     if loop.held > loop.turn:
-        sleep(0)
+        stand_back()
+
+
+def stand_back() -> None:
+    """Let all others run that have little to do; go on when none of them is ready, or after a while."""
+    waiter = Waiter()
+    hub().turns.put(waiter.switch)
+    waiter.wait()
 
 
 def sleep(seconds: float = 0) -> None:

@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from eventd import green
-from eventd.green.hub import LEAST_TURN, SWITCH_INTERVAL, TURN
+from eventd.green.hub import SWITCH_INTERVAL
+from eventd.green.turns import SHORT_TURN, TURN
 from tests.green.support import hold, on_hub, pair, until
 
 
@@ -162,9 +163,9 @@ def test_a_posted_callback_that_stalls_is_told_once_and_by_its_own_name():
 
 
 @on_hub
-def test_a_turn_is_the_shorter_the_more_are_there():
+def test_a_turn_is_short_while_others_are_about():
     hub = green.hub()
-    turns = []
-    for hub.ready in (0, 1, 2, 1000):
-        turns.append(hub.turn)
-    assert turns == [TURN, TURN, TURN / 2, LEAST_TURN]
+    hub.turns.met = hub.now - 1.0
+    assert hub.turn == TURN
+    hub.turns.met = hub.now
+    assert hub.turn == SHORT_TURN

@@ -2,18 +2,15 @@ from __future__ import annotations
 
 import socket
 import struct
-import sys
 import time
 
 import pytest
 
 from eventd import green
-from eventd.green.hub import TURN
+from eventd.green import turns as turns_module
 from eventd.green.stream import FIRST_READ, LEAST_READ
+from eventd.green.turns import TURN
 from tests.green.support import on_hub, pair, tcp_pair, until
-
-#: The function of the same name hides it in its package.
-module = sys.modules["eventd.green.hub"]
 
 BIG = 4 * 1024 * 1024
 
@@ -79,7 +76,8 @@ def test_more_is_read_at_once_while_its_owner_is_quick_and_less_when_it_is_not(m
     fill(peer)
     with monkeypatch.context() as patience:
         # A machine that is busy meanwhile does not make it slow.
-        patience.setattr(module, "TURN", 1e6)
+        patience.setattr(turns_module, "TURN", 1e6)
+        patience.setattr(turns_module, "SHORT_TURN", 1e6)
         assert [len(stream.recv()) for _ in range(4)] == [FIRST_READ * factor for factor in (1, 2, 4, 8)]
     hold(4 * TURN)
     assert LEAST_READ <= len(stream.recv()) <= 2 * FIRST_READ

@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-import sys
 import time
 
 import pytest
 
 from eventd import green
+from eventd.green import turns
 from tests.green.support import on_hub, until
-
-#: The function of the same name hides it in its package.
-module = sys.modules["eventd.green.hub"]
 
 
 @on_hub
@@ -115,11 +112,12 @@ def test_any_length_of_sleep_ends(seconds):
 @on_hub
 def test_who_has_held_the_loop_for_a_turn_gives_way_and_who_has_not_goes_on(monkeypatch):
     passes = green.hub().passes
-    monkeypatch.setattr(module, "TURN", 1e6)
+    monkeypatch.setattr(turns, "TURN", 1e6)
+    monkeypatch.setattr(turns, "SHORT_TURN", 1e6)
     green.give_way()
     assert green.hub().passes == passes
-    monkeypatch.setattr(module, "TURN", 0.0)
-    monkeypatch.setattr(module, "LEAST_TURN", 0.0)
+    monkeypatch.setattr(turns, "TURN", 0.0)
+    monkeypatch.setattr(turns, "SHORT_TURN", 0.0)
     green.give_way()
     assert green.hub().passes == passes + 1
     assert green.hub().held < 1000.0
