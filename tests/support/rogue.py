@@ -87,7 +87,7 @@ class Leaves(Sinner):
 
 class Closes(Sinner):
     def sin(self, data: Any) -> None:
-        os.closerange(3, 256)
+        os.closerange(3, 65536)
 
 
 class Floods(Sinner):
