@@ -33,7 +33,7 @@ def test_what_a_batch_emitted_is_not_emitted_again_when_it_stops_before_a_retry(
         wait(lambda: world.status("handler:derives").state == "retrying")
     Derives.broken = False
     with World(tmp_path, {"derives": Derives}, text=text) as world:
-        wait(lambda: world.status("handler:derives").pending == 0)
+        world.done("handler:derives")
         events = [event for block in world.journal.read(0) for event in decode(block)]
         emitted = sorted(event.data["n"] for event in events if event.type == "b")
     assert emitted == [0, 1, 2]
