@@ -26,6 +26,8 @@ def main(configuration: Configuration) -> int:
     """
     writer = LogWriter(configuration.eventd.log_level, configuration.eventd.log_format)
     writer.start()
+    # What a crash, or systemd's watchdog, interrupts is told on standard error.
+    faulthandler.enable()
     try:
         allow_open_files()
         refuse_exit()

@@ -7,6 +7,7 @@ import faulthandler
 import os
 import resource
 import signal
+from contextlib import suppress
 
 __all__ = ["bind_to_parent", "lift_memory_limit", "limit_memory", "prefer_as_victim", "tell_crashes"]
 
@@ -46,15 +47,14 @@ def lift_memory_limit() -> None:
 
 def prefer_as_victim() -> None:
     """Where the system is short of memory, let it end a worker and not the daemon."""
-    try:
-        with open("/proc/self/oom_score_adj", "w") as file:
-            file.write(str(BADNESS))
-    except OSError:
-        # A sandbox may hide /proc; then the system chooses by size.
-        return
+    # A sandbox may hide /proc; then the system chooses by size.
+    with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
+        file.write(str(BADNESS))
 
 
 def tell_crashes(descriptor: int) -> None:
     """Have the stack of a crash written where the daemon reads it; a core file would only fill the disk."""
     faulthandler.enable(descriptor)
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(OSError, ValueError):
+        # A sandbox may forbid it.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
