@@ -9,12 +9,12 @@ import ssl
 import struct
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import msgpack
 import pytest
 import websockets
 
+from tests.support.certificate import make_certificate
 from tests.support.daemon import DaemonProcess
 from tests.support.wait import until
 
@@ -30,15 +30,6 @@ handshake_timeout = 1s
 """
 
 EVENT = {"specversion": "1.0", "id": "1", "source": "/tls", "type": "tls.one", "data": "x" * 100_000}
-
-
-def make_certificate(directory: Path) -> None:
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
-         "-keyout", str(directory / "key.pem"), "-out", str(directory / "cert.pem")],
-        check=True, capture_output=True,
-    )
 
 
 @pytest.fixture(scope="module")
