@@ -23,13 +23,14 @@ from bench.report import Report, table
 from bench.stateful import Stateful
 from bench.stored import Full, Ready, Replay
 from bench.subscribing import Subscribing
+from bench.workers import Computing, Lag, Passing
 
 _ROOT = Path(__file__).parent.parent
 #: On the same disk as the repository: on a memory file system a sync costs nothing.
 _WORK = _ROOT / ".bench"
-_KEYS = "abcdefghijk"
+_KEYS = "abcdefghijklmn"
 #: The cases that want a large journal.
-_FILLED = frozenset("fgh")
+_FILLED = frozenset("fghn")
 #: Columns of the tables where there is no terminal to say.
 _WIDTH = 140
 
@@ -48,6 +49,9 @@ def _cases(generator: Generator, filled: Filled, quick: bool) -> list[Case]:
         FanOut(generator, where, 1.0 if quick else 5.0),
         Delay(generator, where, 1.0 if quick else 6.0),
         Subscribing(generator, where, 1.0 if quick else 4.0),
+        Computing(generator, where, 1.0 if quick else 5.0),
+        Lag(generator, where, 1.0 if quick else 6.0),
+        Passing(where, filled),
     ]
 
 

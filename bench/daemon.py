@@ -12,7 +12,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -56,6 +56,7 @@ class Eventd:
     """The daemon, reached by one of its doors: ``forward`` or ``http``.
 
     :param handler: the class in ``eventd_bench`` that handles the events, if any is to.
+    :param options: of that handler's section.
     :param filled: the journal to start with, instead of an empty one.
     :param message: what it is sent, where that is not the door's usual message.
     """
@@ -68,16 +69,25 @@ class Eventd:
         *,
         name: str = "eventd",
         handler: str | None = "Count",
+        options: Mapping[str, object] | None = None,
         filled: Filled | None = None,
         message: Message | None = None,
     ) -> None:
         self.name = name
         self._door = door
         self._handler = handler
+        self._options = options or {}
         self._filled = filled
         self._message = message
         if handler is None:
             self.note = "one process; acknowledged after fsync; no handler"
+        elif self._options.get("run") == "process":
+            workers = "a worker process" if self._workers == 1 else f"{self._workers} worker processes"
+            self.note = f"acknowledged after fsync; a handler in Python in {workers}, batches of up to 1,000"
+
+    @property
+    def _workers(self) -> int:
+        return int(str(self._options.get("workers", 1)))
 
     def message(self, *, deflate: bool = False) -> Message:
         """A Forward chunk of 1,000 events, or one event in the native protocol."""
@@ -89,7 +99,7 @@ class Eventd:
     def start(self, directory: Path, events: int, processors: Iterable[int]) -> Iterator[Running]:
         """Run it with a journal of its own."""
         ports = {"http": free_port(), "forward": free_port()}
-        config = _write_config(directory, ports, self._handler)
+        config = _write_config(directory, ports, self._section())
         command = [sys.executable, "-m", "eventd", "run", "-c", str(config)]
         path = str(_ROOT) if self._handler is None else f"{_ROOT}:{_expose_plugin(directory, self._handler)}"
         meter = None if self._handler is None else Meter(directory / "meter", create=True)
@@ -99,10 +109,15 @@ class Eventd:
         with Process("eventd", command, directory, processors=processors, environment={"PYTHONPATH": path}) as process:
             until(lambda: process.alive() and _ready(ports["http"]), 20, "eventd to be ready")
             if meter is not None:
-                until(lambda: process.alive() and meter.read().ready == 1, 20, "the handler of eventd")
+                until(lambda: process.alive() and meter.read().ready == self._workers, 20, "the handler of eventd")
             yield Running(ports[self._door], [process], meter, time.monotonic() - begin, ports)
         if meter is not None:
             meter.close()
+
+    def _section(self) -> str:
+        if self._handler is None:
+            return ""
+        return _HANDLER + "".join([f"{name} = {value}\n" for name, value in self._options.items()])
 
 
 def _ready(port: int) -> bool:
@@ -113,12 +128,11 @@ def _ready(port: int) -> bool:
         return False
 
 
-def _write_config(directory: Path, ports: dict[str, int], handler: str | None) -> Path:
+def _write_config(directory: Path, ports: dict[str, int], section: str) -> Path:
     """Only the counting handler is to run: what else is installed here is switched off."""
-    text = _CONFIG if handler is None else _CONFIG + _HANDLER
-    lines = [text.format(directory=directory, **ports)]
-    for group, section in _GROUPS.items():
-        lines += [f"[{section}:{entry.name}]\nenabled = no\n" for entry in entry_points(group=group)]
+    lines = [(_CONFIG + section).format(directory=directory, **ports)]
+    for group, kind in _GROUPS.items():
+        lines += [f"[{kind}:{entry.name}]\nenabled = no\n" for entry in entry_points(group=group)]
     config = directory / "eventd.ini"
     config.write_text("\n".join(lines))
     (directory / "run").mkdir()

@@ -19,8 +19,6 @@ __all__ = ["Handling"]
 CONNECTIONS = 4
 #: Chunks that a connection has sent and not seen acknowledged.
 WINDOW = 4
-#: Chunks of the first, uncounted run that finds out how many make a run long enough.
-TRIAL = 40
 MOST_CHUNKS = 20_000
 #: A run that has not ended by then has failed.
 MOST_SECONDS = 30
@@ -28,6 +26,9 @@ MOST_SECONDS = 30
 
 class Handling:
     """Counts from the first event published to the last one acknowledged and handled."""
+
+    #: Chunks of the first, uncounted run that finds out how many make a run long enough.
+    trial = 40
 
     key = "a"
     title = "Acknowledged events/s through a Python handler"
@@ -69,9 +70,9 @@ class Handling:
         """One run that lasts about as long as asked for."""
         if contestant.name not in self._chunks:
             with tempfile.TemporaryDirectory(dir=directory) as place:
-                rate = self._run(contestant, Path(place), TRIAL)["rate"]
+                rate = self._run(contestant, Path(place), self.trial)["rate"]
             chunks = int(rate * self._seconds / payload.CHUNK)
-            self._chunks[contestant.name] = max(TRIAL, min(chunks, MOST_CHUNKS))
+            self._chunks[contestant.name] = max(self.trial, min(chunks, MOST_CHUNKS))
         return self._run(contestant, directory, self._chunks[contestant.name])
 
     def _run(self, contestant: Contestant, directory: Path, chunks: int) -> Sample:

@@ -26,6 +26,7 @@ __all__ = [
     "native",
     "native_chunk",
     "nats",
+    "ping",
     "redis",
     "upgrade",
 ]
@@ -115,10 +116,10 @@ def entries(count: int = CHUNK) -> bytes:
     return b"".join(b"\x92" + stamp + record for record in _records()[:count])
 
 
-def forward() -> Message:
+def forward(count: int = CHUNK) -> Message:
     """A PackedForward chunk with a size and a chunk identifier, as Fluentd's own client sends it."""
     chunk = (SLOT + SERIAL).decode()
-    body = bytes(msgpack.packb([TAG, entries(), {"size": CHUNK, "chunk": chunk}]))
+    body = bytes(msgpack.packb([TAG, entries(count), {"size": count, "chunk": chunk}]))
     return Message("forward", body, bytes(msgpack.packb({"ack": chunk})))
 
 
@@ -149,6 +150,12 @@ def native(*, deflate: bool = False, compressed: bool = False) -> Message:
 def native_chunk() -> Message:
     """The events of a chunk in one ``publish``. Their ids are those of other chunks, too: nothing is deduplicated."""
     return _publish([_event(str(index), index) for index in range(CHUNK)])
+
+
+def ping() -> Message:
+    """A WebSocket's ping, answered by whoever reads it and by nobody else."""
+    hello, greeting, expect = upgrade(deflate=False)
+    return Message("websocket", SLOT, bytes([0x8A, len(SLOT)]) + SLOT, 1, hello, greeting, expect, 0x89)
 
 
 def _event(id: str, index: int) -> dict[str, object]:

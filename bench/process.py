@@ -123,9 +123,9 @@ class Process:
         return int(self._watched.memory_info().rss)
 
     def cpu(self) -> float:
-        """Processor seconds used until now, in user and kernel mode."""
-        times = self._watched.cpu_times()
-        return float(times.user + times.system)
+        """Processor seconds used until now, in user and kernel mode, by it and its children that run."""
+        times = [one.cpu_times() for one in (self._watched, *self._watched.children())]
+        return float(sum([one.user + one.system for one in times]))
 
     def stop(self) -> None:
         """Ask it to end, then make it."""

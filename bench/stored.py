@@ -88,6 +88,8 @@ class Replay:
     def __init__(self, processors: Processors, filled: Filled) -> None:
         self._processors = processors
         self._events = filled.events
+        #: What the handler is to have added up.
+        self._total = self._events // BLOCK * payload.chunk_total(BLOCK)
         self.how = (
             f"`eventd replay` from the first event to the last, the start of the command included. {_journal(filled)} "
             "The handler decodes each event and adds up one field; the sum is checked."
@@ -96,19 +98,21 @@ class Replay:
 
     def measure(self, contestant: Contestant, directory: Path) -> Sample:
         """One replay."""
+        with contestant.start(directory, 0, self._processors.every) as running:
+            return self._replay(running, directory)
+
+    def _replay(self, running: Running, directory: Path) -> Sample:
         config = str(directory / "eventd.ini")
         command = [sys.executable, "-m", "eventd", "replay", "bench", "-c", config, "--from", "0"]
-        with contestant.start(directory, 0, self._processors.every) as running:
-            cpu, begin = running.cpu(), time.monotonic()
-            with Process("replay", command, directory, processors=self._processors.every) as replay:
-                if replay.child.wait(_MOST_SECONDS):
-                    replay.alive()
-            seconds = time.monotonic() - begin
-            return {"rate": self._checked(running) / seconds, "server_cpu": (running.cpu() - cpu) / self._events * 1e6}
+        cpu, begin = running.cpu(), time.monotonic()
+        with Process("replay", command, directory, processors=self._processors.every) as replay:
+            if replay.child.wait(_MOST_SECONDS):
+                replay.alive()
+        seconds = time.monotonic() - begin
+        return {"rate": self._checked(running) / seconds, "server_cpu": (running.cpu() - cpu) / self._events * 1e6}
 
     def _checked(self, running: Running) -> int:
         reading = running.meter.read() if running.meter is not None else None
-        total = self._events // BLOCK * payload.chunk_total(BLOCK)
-        if reading is None or (reading.events, reading.total) != (self._events, total):
+        if reading is None or (reading.events, reading.total) != (self._events, self._total):
             raise RuntimeError(f"{self._events:,} events were to be replayed, the handler had {reading}")
         return reading.events

@@ -11,7 +11,7 @@
 
 #include "histogram.h"
 
-enum { SERIAL_DIGITS = 12, OPCODE_CLOSE = 8, OPCODE_PING = 9, PONG_BITS = 0x8a, TEXT_BITS = 0x81 };
+enum { SERIAL_DIGITS = 12, OPCODE_CLOSE = 8, OPCODE_PING = 9, OPCODE_PONG = 10, PONG_BITS = 0x8a, TEXT_BITS = 0x81 };
 
 typedef struct {
     char *bytes;

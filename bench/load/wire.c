@@ -108,6 +108,7 @@ static long parse_websocket(connection_t *c, char *data, size_t size) {
             return -1;
         }
         if (opcode == OPCODE_PING) out_frame(&c->out, PONG_BITS, payload, length);
+        if (opcode == OPCODE_PONG) answered(c, digits(payload, payload + length, SLOT_DIGITS));
         if (opcode == 1 || opcode == 2) text_answer(c, payload, length);
         used += head + length;
     }

@@ -1,4 +1,4 @@
-"""The handlers of the benchmarks: read one field of each event and count."""
+"""The handlers of the benchmarks: most read one field of each event, all of them count."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 import eventd
+from bench.burning import burn
 from bench.meter import Meter
 from eventd import Batch, Handler
 
@@ -19,9 +20,10 @@ class Count(Handler):
     types = ("bench.>",)
 
     class Config(msgspec.Struct):
-        """``meter`` is the file in which it counts."""
+        """``meter`` is the file in which it counts, ``turns`` are what ``Compute`` burns for each event."""
 
         meter: str
+        turns: int = 0
 
     def __init__(self, config: Config) -> None:
         self._meter = Meter(Path(config.meter))
@@ -36,6 +38,30 @@ class Count(Handler):
         for event in batch.events:
             total += event.data["n"]
         self._meter.add(len(batch), total)
+
+
+class Pass(Count):
+    """Looks at each event, and does nothing with it."""
+
+    def handle(self, batch: Batch) -> None:
+        """Nothing is added up: only their number is known."""
+        for _ in batch.events:
+            pass
+        self._meter.add(len(batch), 0)
+
+
+class Compute(Count):
+    """The same as ``Count``, and computes for each event."""
+
+    def __init__(self, config: Count.Config) -> None:
+        super().__init__(config)
+        self._turns = config.turns
+
+    def handle(self, batch: Batch) -> None:
+        """It holds its thread from the first event to the last."""
+        for _ in batch.events:
+            burn(self._turns)
+        super().handle(batch)
 
 
 class Stateful(Count):

@@ -14,6 +14,7 @@ from rich.console import Console
 
 from bench import payload
 from bench.build import build
+from bench.burning import burn, turns_in
 from bench.cases import Aim, Case, Column, Row, run_case
 from bench.contestants import Ceiling
 from bench.filling import Filled
@@ -31,6 +32,7 @@ MESSAGES = {
     "nats": payload.nats,
     "redis": payload.redis,
     "websocket": payload.native,
+    "websocket, pings": payload.ping,
     "websocket, large frames": payload.native_chunk,
 }
 
@@ -92,6 +94,23 @@ def test_the_meter_is_read_where_it_is_not_written(tmp_path: Path) -> None:
     reading = reader.read()
     assert (reading.events, reading.total, reading.ready) == (7, 77, 1)
     assert reading.last > 0
+
+
+def test_a_meter_adds_up_what_several_processes_count(tmp_path: Path) -> None:
+    reader = Meter(tmp_path / "meter", create=True)
+    writers = [Meter(tmp_path / "meter") for _ in range(2)]
+    writers[0].ready()
+    assert reader.read().ready == 1
+    for writer in writers:
+        writer.ready()
+        writer.add(3, 33)
+    reading = reader.read()
+    assert (reading.events, reading.total, reading.ready) == (6, 66, 2)
+
+
+def test_twice_the_turns_are_burnt_in_twice_the_time() -> None:
+    assert turns_in(0.004) > 1.3 * turns_in(0.002) > 0
+    assert burn(9) == sum(range(8))
 
 
 def test_a_large_journal_is_written_once_and_copied(tmp_path: Path) -> None:
