@@ -9,6 +9,7 @@ import socket
 
 from eventd.calls.messages import LINE_LOST, Call, Failed, Outcome, Ready, Setup, Stop, Stopped
 from eventd.calls.told import Told, tell
+from eventd.process import settle_memory
 from eventd.worker.guard import bind_to_parent, lift_memory_limit, limit_memory, prefer_as_victim, tell_crashes
 from eventd.worker.job import Job
 from eventd.worker.link import Gone, Link, LogToDaemon
@@ -44,6 +45,7 @@ def _serve(link: Link) -> None:
     limit_memory(task.memory_limit)
     job = _started(task, link)
     if job is not None:
+        settle_memory()
         link.send(Ready())
         _work(job, link)
 
