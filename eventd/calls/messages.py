@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -27,6 +27,7 @@ from eventd.errors import MalformedInput
 from eventd.event import Block, Draft, Encoding
 
 __all__ = [
+    "HEAD",
     "LINE_LOST",
     "Answer",
     "Ask",
@@ -44,6 +45,7 @@ __all__ = [
     "ToWorker",
     "frame",
     "from_worker",
+    "length_of",
     "to_worker",
 ]
 
@@ -54,6 +56,8 @@ MOST_MESSAGE = 256 << 20
 LINE_LOST = 74
 
 _length = struct.Struct("!I")
+#: Bytes of a length.
+HEAD: Final = _length.size
 
 
 class Setup(msgspec.Struct, tag=0, array_like=True):
@@ -179,8 +183,19 @@ def frame(message: ToWorker | FromWorker) -> bytes:
     return _length.pack(len(body)) + body
 
 
-def to_worker(body: bytes) -> ToWorker:
-    """A message of the daemon."""
+def length_of(head: bytes | bytearray | memoryview, at: int = 0) -> int:
+    """How many bytes the message has whose length stands there.
+
+    :raises MalformedInput: when that is more than a message may have.
+    """
+    length: int = _length.unpack_from(head, at)[0]
+    if length > MOST_MESSAGE:
+        raise MalformedInput(f"a message of {length} bytes is announced, at most {MOST_MESSAGE} are taken")
+    return length
+
+
+def to_worker(body: bytes | memoryview) -> ToWorker:
+    """A message of the daemon; nothing of it is kept in ``body``."""
     message: ToWorker = _to_worker(body)
     return message
 
@@ -212,14 +227,11 @@ class Frames:
         buffer += data
         at = 0
         try:
-            while len(buffer) - at >= _length.size:
-                (length,) = _length.unpack_from(buffer, at)
-                if length > MOST_MESSAGE:
-                    raise MalformedInput(f"a message of {length} bytes is announced, at most {MOST_MESSAGE} are taken")
-                end = at + _length.size + length
+            while len(buffer) - at >= HEAD:
+                end = at + HEAD + length_of(buffer, at)
                 if len(buffer) < end:
                     return
-                body = bytes(buffer[at + _length.size : end])
+                body = bytes(buffer[at + HEAD : end])
                 at = end
                 yield body
         finally:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections import deque
 
-from eventd.calls.messages import Answer, Ask, Frames, FromWorker, Log, Stop, ToWorker, frame, to_worker
+from eventd.calls.messages import HEAD, Answer, Ask, FromWorker, Log, Stop, ToWorker, frame, length_of, to_worker
 
 __all__ = ["Gone", "Link", "LogToDaemon"]
 
-READ_SIZE = 262_144
+#: Messages up to this size are read into memory that is used again and again.
+KEPT = 262_144
 #: Characters of a line for the log.
 MOST_LINE = 16384
 
@@ -25,8 +25,7 @@ class Link:
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
-        self._frames = Frames()
-        self._waiting: deque[bytes] = deque()
+        self._buffer = bytearray(KEPT)
         self._sending = threading.Lock()
         #: A question and its answer: one at a time.
         self._asking = threading.RLock()
@@ -48,15 +47,7 @@ class Link:
 
         :raises Gone: when the daemon is gone.
         """
-        while not self._waiting:
-            try:
-                data = self._socket.recv(READ_SIZE)
-            except OSError as error:
-                raise Gone from error
-            if not data:
-                raise Gone
-            self._waiting.extend(self._frames.feed(data))
-        return to_worker(self._waiting.popleft())
+        return to_worker(self._read(length_of(self._read(HEAD))))
 
     def ask(self, question: Ask) -> object:
         """Ask the daemon something in the middle of a call."""
@@ -68,6 +59,20 @@ class Link:
             raise Gone
         assert isinstance(answer, Answer), answer
         return answer.value
+
+    def _read(self, size: int) -> memoryview:
+        """The next bytes, until more are read."""
+        view = memoryview(self._buffer if size <= KEPT else bytearray(size))[:size]
+        missing = view
+        while missing:
+            try:
+                count = self._socket.recv_into(missing, 0, socket.MSG_WAITALL)
+            except OSError as error:
+                raise Gone from error
+            if not count:
+                raise Gone
+            missing = missing[count:]
+        return view
 
 
 class LogToDaemon(logging.Handler):

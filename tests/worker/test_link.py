@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from eventd.calls.messages import Answer, Ask, Frames, FromWorker, Log, Ready, Stop, ToWorker, frame, from_worker
-from eventd.worker.link import MOST_LINE, Gone, Link, LogToDaemon
+from eventd.worker.link import KEPT, MOST_LINE, Gone, Link, LogToDaemon
 
 
 class Daemon:
@@ -40,6 +40,17 @@ def test_messages_come_one_by_one(ends: tuple[Link, Daemon]) -> None:
 
     assert (link.receive(), link.receive()) == (Answer(1), Stop())
     assert daemon.hear() == [Ready()]
+
+
+def test_a_message_may_be_of_any_size_and_come_in_parts(ends: tuple[Link, Daemon]) -> None:
+    link, daemon = ends
+    large = Answer(bytes(range(256)) * (KEPT // 128))
+    saying = threading.Thread(target=daemon.say, args=(Answer(b"before"), large, Answer(b"behind")))
+    saying.start()
+    received = [link.receive() for _ in range(3)]
+    saying.join(10)
+
+    assert received == [Answer(b"before"), large, Answer(b"behind")]
 
 
 def test_a_question_gets_its_answer_in_any_thread(ends: tuple[Link, Daemon]) -> None:
