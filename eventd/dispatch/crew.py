@@ -5,6 +5,7 @@ When a call begins, all workers run: whoever calls sees to it, by ``whole`` and 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -14,7 +15,7 @@ from eventd.dispatch.calling import Breath
 from eventd.dispatch.process import WorkerProcess
 from eventd.dispatch.round import Round
 from eventd.dispatch.shared import SharedState
-from eventd.dispatch.shares import shares_of
+from eventd.dispatch.shares import shares_of, worthwhile
 from eventd.event import Batch, Draft
 from eventd.green import Bridge, Group, Signal, Worker
 from eventd.plugin.loaded import Loaded
@@ -51,6 +52,8 @@ class Crew:
         self._starter: Worker = bridge.thread(f"{self._name} starter")
         self._workers: list[WorkerProcess] = []
         self._started = 0
+        #: Seconds that an event took of late; before any did, it may take long.
+        self._pace = math.inf
         #: Workers that died since one did its work.
         self.deaths = 0
 
@@ -93,7 +96,8 @@ class Crew:
 
         :raises Exception: what the plugin raised, where one worker had all of the batch.
         """
-        shares = shares_of(batch, self._options.workers, self._key)
+        workers = self._options.workers
+        shares = shares_of(batch, workers, self._key, worthwhile(self._pace * len(batch) / workers))
         turn = Round(batch, shares, self._state, self._options.timeout, self._observe)
         try:
             if len(shares) == 1:
@@ -106,6 +110,7 @@ class Crew:
             self.kill()
             raise
         turn.finish()
+        self._pace = turn.seconds / len(batch)
         self.deaths = self.deaths + turn.died if turn.died or not turn.done else 0
         if turn.error is not None:
             raise turn.error

@@ -55,6 +55,8 @@ class Round:
         #: Workers that died, and shares that came back.
         self.died = 0
         self.done = 0
+        #: Seconds of all calls together.
+        self.seconds = 0.0
         #: What the plugin raised, where there is one share only.
         self.error: Exception | None = None
 
@@ -98,7 +100,9 @@ class Round:
         try:
             return worker.call(Call(share.cuts, stale), self._timeout)
         finally:
-            self._observe(time.perf_counter() - started)
+            seconds = time.perf_counter() - started
+            self.seconds += seconds
+            self._observe(seconds)
 
     def _take(self, share: Share, outcome: Outcome) -> None:
         self.done += 1

@@ -1,7 +1,7 @@
 """A batch cut into shares for several workers, and each as the blocks that a worker gets.
 
-Without an order, shares are small and go to whoever is free. With one, each worker has one
-share: the events of its keys, in order.
+Without an order, shares go to whoever is free, and are small where events take long. With
+one, each worker has one share: the events of its keys, in order.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from eventd.calls.messages import Cut
 from eventd.event import Batch, Block
 from eventd.formats.apart import pieces, span
 
-__all__ = ["Share", "shares_of"]
+__all__ = ["SHARES_EACH", "Share", "shares_of", "worthwhile"]
 
 #: Shares for each worker, so that none is left without work while another has a lot.
 SHARES_EACH = 4
+#: Seconds of work for which a share of its own is worth its way: that takes a tenth of a millisecond.
+WORTHWHILE = 0.002
 
 #: A block, and the indices of those of its events that are meant.
 Part = tuple[Block, Sequence[int]]
@@ -32,11 +34,19 @@ class Share(msgspec.Struct):
     worker: int = -1
 
 
-def shares_of(batch: Batch, workers: int, key: Key | None) -> list[Share]:
-    """Cut ``batch`` for so many workers."""
+def worthwhile(seconds: float) -> int:
+    """How many shares each worker is to have of work that takes it about so long."""
+    return int(max(1.0, min(SHARES_EACH, seconds / WORTHWHILE)))
+
+
+def shares_of(batch: Batch, workers: int, key: Key | None, each: int = SHARES_EACH) -> list[Share]:
+    """Cut ``batch`` for so many workers.
+
+    :param each: shares for each of them, where there is no order.
+    """
     if workers == 1 or len(batch) == 1:
         return [Share(range(len(batch)), [_cut(block, chosen) for block, chosen in batch.cut])]
-    return _evenly(batch, workers) if key is None else _by_key(batch, workers, key)
+    return _evenly(batch, workers * each) if key is None else _by_key(batch, workers, key)
 
 
 def _by_key(batch: Batch, workers: int, key: Key) -> list[Share]:
@@ -55,8 +65,8 @@ def _by_key(batch: Batch, workers: int, key: Key) -> list[Share]:
     return [share for share in shares if share.cuts]
 
 
-def _evenly(batch: Batch, workers: int) -> list[Share]:
-    size = -(-len(batch) // (workers * SHARES_EACH))
+def _evenly(batch: Batch, count: int) -> list[Share]:
+    size = -(-len(batch) // count)
     shares: list[Share] = []
     at = 0
     for parts in _runs(batch.cut, size):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from eventd.calls.messages import Cut
 from eventd.dispatch.portion import Backlog
-from eventd.dispatch.shares import SHARES_EACH, Share, shares_of
+from eventd.dispatch.shares import SHARES_EACH, WORTHWHILE, Share, shares_of, worthwhile
 from eventd.event import Batch, Event
 from eventd.formats.blocks import decode
 from tests.dispatch.support import block_of, draft, forward_block
@@ -52,6 +55,21 @@ batches = st.builds(
     st.lists(st.sampled_from(["a", "b", "unwanted"]), min_size=1, max_size=5),
     st.integers(min_value=0, max_value=5),
 )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shares"),
+    [(0.0, 1), (WORTHWHILE, 1), (2.5 * WORTHWHILE, 2), (60.0, SHARES_EACH), (math.inf, SHARES_EACH)],
+)
+def test_what_takes_longer_is_cut_into_more_shares(seconds: float, shares: int) -> None:
+    assert worthwhile(seconds) == shares
+
+
+def test_what_is_quick_goes_as_one_share_to_each_worker() -> None:
+    batch = batch_of([25, 25], ["a"], 0)
+    shares = shares_of(batch, 2, None, 1)
+    assert [len(share.indices) for share in shares] == [25, 25]
+    check(batch, shares)
 
 
 @given(batches, st.integers(min_value=1, max_value=5))
