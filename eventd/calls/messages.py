@@ -99,10 +99,14 @@ class Cut(msgspec.Struct, array_like=True):
 
 
 class Call(msgspec.Struct, tag=1, array_like=True):
-    """Handle these events. ``stale`` are keys of the state that others wrote; ``None`` for all of them."""
+    """Handle these events. ``stale`` are keys of the state that others wrote; ``None`` for all of them.
+
+    ``number`` comes back in the outcome.
+    """
 
     cuts: list[Cut]
     stale: list[str] | None = []
+    number: int = 0
 
 
 class Answer(msgspec.Struct, tag=2, array_like=True):
@@ -148,6 +152,7 @@ class Outcome(msgspec.Struct, tag=19, array_like=True):
     changes: dict[str, bytes | None]
     read: list[str] | None
     spent: bool
+    number: int = 0
 
 
 class Log(msgspec.Struct, tag=20, array_like=True):

@@ -72,6 +72,7 @@ class WorkerProcess:
         self._heard = Signal()
         self._late = False
         self._given_up = False
+        self._calls = 0
         #: Set when the process has ended; ``why`` says how.
         self.ended = Signal()
         self.why = "has not started"
@@ -122,6 +123,8 @@ class WorkerProcess:
         """
         self._heard.clear()
         self._late = False
+        self._calls += 1
+        call.number = self._calls
         self._stream.write(frame(call))
         timer = hub().call_later(timeout, self._too_late) if timeout else None
         try:
@@ -129,8 +132,13 @@ class WorkerProcess:
         finally:
             if timer is not None:
                 timer.cancel()
-        if isinstance(answer, Outcome):
+        if isinstance(answer, Outcome) and answer.number == call.number:
             return answer
+        if self.alive:
+            # Code of the plugin has found the line: nothing that it says counts.
+            self.kill()
+            self.ended.wait()
+            self.why = "answered what it was not asked"
         if self._late:
             raise TimedOut(f"it did not return within {timeout:g} s; its worker was killed")
         raise WorkerDied(f"the worker {self.why}")

@@ -77,9 +77,10 @@ def _outcome(job: Job, call: Call) -> Outcome:
         outcome = job.run(call)
     except MemoryError as error:
         lift_memory_limit()
-        return Outcome([], {}, tell(error), {}, None, spent=True)
+        return Outcome([], {}, tell(error), {}, None, spent=True, number=call.number)
     if outcome.spent:
         lift_memory_limit()
+    outcome.number = call.number
     return outcome
 
 

@@ -7,12 +7,14 @@ import logging
 import os
 import re
 import signal
+import stat
 import sys
 import time
 
 import msgspec
 
 from eventd import Batch, Emitter, Event, Handler, Logger, Reject, Retry, State
+from eventd.calls.messages import Outcome, frame
 
 
 class Echo(Handler):
@@ -113,3 +115,24 @@ class Broken(Handler):
         raise ValueError("not today")
 
     def handle(self, batch: Batch) -> None: ...
+
+
+class Forger(Echo):
+    """Answers for the daemon's next call, too, over the line that is not its own."""
+
+    types = ("do.>",)
+
+    def nothing(self, batch: Batch, index: int, data: object) -> None:
+        if data == "forge":
+            line = next(int(fd) for fd in os.listdir("/proc/self/fd") if _is_socket(int(fd)))
+            forged = frame(Outcome([], {}, None, {}, [], spent=False, number=10**6))
+            os.write(line, forged)
+            # Its own answer, in the same read, would take the place of this one.
+            time.sleep(0.3)
+
+
+def _is_socket(descriptor: int) -> bool:
+    try:
+        return stat.S_ISSOCK(os.fstat(descriptor).st_mode)
+    except OSError:
+        return False

@@ -13,7 +13,7 @@ import pytest
 
 from eventd.event import Event
 from eventd.formats.blocks import decode
-from tests.dispatch.crewed import Broken, Count, Echo, Reading
+from tests.dispatch.crewed import Broken, Count, Echo, Forger, Reading
 from tests.dispatch.support import draft
 from tests.dispatch.world import FAST, World, on_hub, wait
 
@@ -162,6 +162,17 @@ def test_what_a_worker_logs_is_in_the_daemons_log(tmp_path: Path, caplog: pytest
         world.done("handler:it")
         [record] = [record for record in caplog.records if record.message == "hello from afar"]
         assert (record.name, record.levelno) == ("eventd.handler.it", logging.WARNING)
+
+
+@on_hub
+def test_a_forged_answer_makes_no_event_handled(tmp_path: Path) -> None:
+    with world_of(tmp_path, Forger, "attempts = 1\n") as world:
+        told(world, "do.nothing", "forge")
+        told(world, "do.nothing", 1)
+        status = world.done("handler:it")
+
+        assert (status.settled, status.dead) == (1, 1)
+        assert "answered what it was not asked" in world.dead()[0].reason
 
 
 @on_hub
