@@ -6,7 +6,8 @@
               the next start: these events are suspects, kept in a file beside it
 
 A mapped file costs a few hundred nanoseconds a call and survives any death of the process.
-It does not survive that of the machine, which is no plugin's fault.
+It does not survive that of the machine, which is no plugin's fault. Where the disk has no room
+for it, the daemon does without.
 """
 
 from __future__ import annotations
@@ -78,7 +79,6 @@ class InHand:
         """Find out what was in hand when the daemon died last, and begin anew.
 
         :param cursors: where each consumer is: what is below is done.
-        :raises OSError: when it cannot be written.
         """
         held = _read(self._path)
         known = _known(self._suspects)
@@ -87,11 +87,14 @@ class InHand:
             for name in {**known, **held}
             if name in cursors and (left := beyond(after_death(known.get(name, ()), held.get(name, ())), cursors[name]))
         }
-        if self._known or known:
-            _write(self._suspects, self._known)
         for name, pairs in held.items():
             log.warning("%s had events in hand when the daemon died: %s", name, _told(pairs))
-        self._path.write_bytes(b"")
+        try:
+            if self._known or known:
+                _write(self._suspects, self._known)
+            self._path.write_bytes(b"")
+        except OSError as error:
+            _cannot(error)
 
     def hand(self, consumer: str) -> Hand:
         """The slot of a consumer."""
@@ -106,12 +109,17 @@ class InHand:
 
     def _new(self, consumer: str) -> Hand:
         """A mapping of one page for each: they come one by one, and there are few."""
-        at = len(self._slots) * mmap.PAGESIZE
-        with self._path.open("r+b") as file:
-            os.truncate(file.fileno(), at + mmap.PAGESIZE)
-            memory = mmap.mmap(file.fileno(), mmap.PAGESIZE, offset=at)
+        at, suspects = len(self._slots) * mmap.PAGESIZE, self._known.get(consumer, ())
+        try:
+            with self._path.open("r+b") as file:
+                # Allocated: a write to a page that the disk has no room for would end the process.
+                os.posix_fallocate(file.fileno(), at, mmap.PAGESIZE)
+                memory = mmap.mmap(file.fileno(), mmap.PAGESIZE, offset=at)
+        except OSError as error:
+            _cannot(error)
+            return Hand(suspects=suspects)
         _NAME.pack_into(memory, 0, consumer.encode()[: _NAME.size])
-        return Hand(memory, _NAME.size, self._known.get(consumer, ()))
+        return Hand(memory, _NAME.size, suspects)
 
 
 def _pairs(first: int, chosen: Sequence[int]) -> Iterable[tuple[int, int]]:
@@ -161,6 +169,10 @@ def _write(path: Path, known: _Known) -> None:
         file.flush()
         os.fsync(file.fileno())
     fresh.replace(path)
+
+
+def _cannot(error: OSError) -> None:
+    log.warning("which events plugins have in hand cannot be written down: %s", error.strerror or error)
 
 
 def _told(pairs: Sequence[tuple[int, int]]) -> str:

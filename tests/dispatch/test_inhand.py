@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -132,3 +134,25 @@ def test_suspects_are_handled_one_by_one_and_given_up_in_the_end(tmp_path: Path)
         world.publish(numbered("a", [6]))
         world.done("handler:it")
         assert It.calls[-1] == [6]
+
+
+def test_a_disk_without_room_stops_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "in-hand"
+    die(path, 3)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    hands = InHand(path)
+    hands.open({"handler:a": 0})
+    hand = hands.hand("handler:a")
+    hand.take(batch(4))
+    hand.empty()
+    hands.close()
+
+    assert hand.suspects.deaths(3) == 1
+    assert caplog.text.count("No space left on device") == 2
