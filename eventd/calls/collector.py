@@ -89,7 +89,8 @@ class Collector(Writer):
     def _put(self, draft: Draft) -> None:
         if not self._open:
             raise RuntimeError("emit was called outside of the call that it was given for")
-        self._size += len(draft.body) + DRAFT_BYTES
-        if self._size > MOST_EMITTED:
+        size = self._size + len(draft.body) + DRAFT_BYTES
+        if size > MOST_EMITTED:
             raise PluginError(f"more than {MOST_EMITTED >> 20} MiB were emitted in one call")
+        self._size = size
         self._drafts.append(draft)

@@ -110,9 +110,10 @@ class Call(msgspec.Struct, tag=1, array_like=True):
 
 
 class Answer(msgspec.Struct, tag=2, array_like=True):
-    """What was asked."""
+    """What was asked, or why there is no answer."""
 
     value: Any
+    error: Told | None = None
 
 
 class Stop(msgspec.Struct, tag=3, array_like=True):

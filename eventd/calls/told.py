@@ -48,9 +48,9 @@ def tell(error: BaseException) -> Told:
     kind = next((name for name, cls in _KINDS.items() if isinstance(error, cls)), "error")
     return Told(
         kind,
-        type(error).__name__,
-        _text(error)[:MOST_TEXT],
-        "".join(traceback.format_exception(error))[-MOST_TRACEBACK:],
+        _writable(type(error).__name__),
+        _writable(_text(error)[:MOST_TEXT]),
+        _writable("".join(traceback.format_exception(error))[-MOST_TRACEBACK:]),
         error.after if isinstance(error, Retry) else None,
     )
 
@@ -81,6 +81,11 @@ def _class(name: str) -> type[_Raised]:
     if name not in known:
         known[name] = type(name, (_Raised,), {"__module__": "worker"})
     return known[name]
+
+
+def _writable(text: str) -> str:
+    """File names that are no UTF-8 come as lone surrogates, which cannot be written."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _text(error: BaseException) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
@@ -34,6 +34,8 @@ _LEAST = ("stalls", "retries", "dead", "connections", "settled/s")
 _LAG_BARS, _RATE_BARS = 12, 60
 #: Blank lines, which go where there is no room for all rows; and lines of what is not in a table.
 _GAPS, _MOST_LINES = 4, 3
+#: What part of a queue's bound is worth to be told, and from which on senders have to wait.
+LEAST_SHARE, FULL = 0.005, 0.95
 #: Lines for rows: where there is no bound, and where there are too few to tell of listeners.
 _ALL, _LEAST_ROOM = 1 << 30, 3
 #: A name gets this part of the width, so that there is room for what is told of it.
@@ -162,23 +164,18 @@ def _foot(out: Console, now: Rates) -> Iterator[RenderableType]:
 
 
 def _queues(queues: object) -> Iterator[RenderableType]:
-    """Whatever the daemon tells of them, a line each."""
-    rows = list(_named(queues))
-    shown, more = _cut(rows, _MOST_LINES)
-    for name, told in shown:
-        text = ", ".join(f"{key} {value}" for key, value in told.items()) if isinstance(told, dict) else str(told)
-        yield _line(f"queue {name}: {text}")
-    if more:
-        yield _line(f"and {more:,} more", "dim")
+    """How full they are, in one line: those first that are the fullest."""
+    rows = [row for row in queues if isinstance(row, dict)] if isinstance(queues, list) else []
+    full = sorted([(_share(row), str(row.get("name", "?"))) for row in rows], reverse=True)
+    told = [f"{name} {share:.0%}" for share, name in full[:_MOST_LINES] if share >= LEAST_SHARE]
+    if full:
+        yield _line(f"queues: {', '.join(told) or 'empty'}", "bold red" if full[0][0] > FULL else "")
 
 
-def _named(queues: object) -> Iterator[tuple[object, object]]:
-    if isinstance(queues, dict):
-        yield from queues.items()
-    elif isinstance(queues, list):
-        for row in queues:
-            if isinstance(row, dict):
-                yield row.get("name", "?"), {key: value for key, value in row.items() if key != "name"}
+def _share(queue: dict[str, Any]) -> float:
+    """What part of a queue's bound is taken; 0 where it has none."""
+    taken, limit = queue.get("bytes", 0), queue.get("limit", 0)
+    return taken / limit if limit else 0.0
 
 
 def _signed(number: float) -> str:

@@ -138,6 +138,8 @@ class Crew:
 
     def _launch(self) -> None:
         worker = WorkerProcess(f"a worker of {self._name}", self._group, self._starter, self._answer)
+        if self._state is not None:
+            self._state.join(worker)
         worker.launch(self._task())
         self._workers.append(worker)
 

@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 from eventd.calls.messages import (
     LINE_LOST,
@@ -32,7 +33,7 @@ from eventd.calls.messages import (
     frame,
     from_worker,
 )
-from eventd.calls.told import raised
+from eventd.calls.told import raised, tell
 from eventd.dispatch.calling import TimedOut
 from eventd.errors import MalformedInput, PluginError
 from eventd.green import Group, Signal, Stream, Worker, hub
@@ -43,8 +44,12 @@ log = logging.getLogger(__name__)
 
 #: Seconds for a worker that aborts to write down its stack, and for one that closed its line to end by itself.
 LAST_WORDS = 0.5
+#: Seconds for what is on the line when the process is over to be read.
+LAST_BYTES = 0.05
 #: Bytes of the stack of a crash that are told.
 MOST_STACK = 4000
+#: Names of loggers that one worker may bring.
+MOST_NAMES = 100
 
 #: The worker finds what the daemon finds, in the same order, and nothing of the current directory.
 _START = (
@@ -73,6 +78,7 @@ class WorkerProcess:
         self._late = False
         self._given_up = False
         self._calls = 0
+        self._names: set[str] = set()
         #: Set when the process has ended; ``why`` says how.
         self.ended = Signal()
         self.why = "has not started"
@@ -97,8 +103,15 @@ class WorkerProcess:
         """
         ours, theirs = socket.socketpair()
         self._crashes = os.memfd_create("eventd-crash", os.MFD_CLOEXEC)
-        with theirs:
-            self._process = self._starter.call(_spawn, theirs.fileno(), self._crashes)
+        try:
+            # It closes its end, also where nobody waits for it any more.
+            self._process = self._starter.call(_spawn, theirs, self._crashes)
+        except BaseException:
+            ours.close()
+            os.close(self._crashes)
+            self.ended.set()
+            raise
+        self._watch = hub().watch(os.pidfd_open(self._process.pid), self._died, label=self.name)
         self._stream = Stream(ours)
         self._stream.write(frame(Setup(task)))
         self._group.spawn(self.name, self._read)
@@ -161,7 +174,17 @@ class WorkerProcess:
         """End it now."""
         self._given_up = True
         if self.alive:
-            self._process.kill()
+            self._end_group()
+
+    def _end_group(self) -> None:
+        """End it, and what it has started."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _died(self, _events: int) -> None:
+        """The process is over, whoever else has its line."""
+        self._watch.want(False)
+        hub().call_later(LAST_BYTES, self._stream.end_input)
 
     def _await(self) -> FromWorker | None:
         if self.alive:
@@ -172,9 +195,12 @@ class WorkerProcess:
 
     def _too_late(self) -> None:
         """Have it say where it is, by aborting; where that does not end it, kill it."""
+        if self._heard.is_set():
+            # It has answered, in this very pass.
+            return
         self._late = True
         self._process.send_signal(signal.SIGABRT)
-        hub().call_later(LAST_WORDS, self._process.kill)
+        hub().call_later(LAST_WORDS, self._end_group)
 
     def _read(self) -> None:
         frames = Frames()
@@ -187,21 +213,40 @@ class WorkerProcess:
         finally:
             self._reap()
 
+    def _answered(self, ask: Ask) -> Answer:
+        try:
+            return Answer(self._answer(ask))
+        except Exception as error:  # noqa: BLE001 - what the state says to it is the plugin's
+            return Answer(None, tell(error))
+
     def _take(self, message: FromWorker) -> None:
         if isinstance(message, Log):
-            logging.getLogger(message.name).log(message.level, "%s", message.text)
+            self._log(message)
         elif isinstance(message, Ask):
-            self._stream.write(frame(Answer(self._answer(message))))
+            self._stream.write(frame(self._answered(message)))
+            # It is read on when it has taken its answer: nothing piles up.
+            self._stream.drain()
         elif isinstance(message, Stopped):
             if message.error is not None:
                 log.error("%s failed while it was stopped: %s", self.name, message.error.traceback)
         else:
             self._heard.set(message)
 
+    def _log(self, message: Log) -> None:
+        """Loggers stay for ever: of names without number, only some are taken over."""
+        known = logging.Logger.manager.loggerDict
+        name = message.name if message.name in known or len(self._names) < MOST_NAMES else __name__
+        self._names.add(name)
+        logging.getLogger(name).log(message.level, "%s", message.text)
+
     def _reap(self) -> None:
         """Wait for the end of the process, and tell whoever waits for an answer."""
         self._stream.close()
         code, forced = self._starter.call(_await_end, self._process)
+        self._end_group()
+        fd = self._watch.fd
+        self._watch.close()
+        os.close(fd)
         self.why = _way(code, forced)
         stack = _stack(self._crashes)
         os.close(self._crashes)
@@ -211,11 +256,12 @@ class WorkerProcess:
         self._heard.set(None)
 
 
-def _spawn(line: int, crashes: int) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(
-        [sys.executable, "-c", _START, str(line), str(crashes), *sys.path],
-        pass_fds=(line, crashes), stdin=subprocess.DEVNULL,
-    )  # fmt: skip
+def _spawn(line: socket.socket, crashes: int) -> subprocess.Popen[bytes]:
+    with line:
+        return subprocess.Popen(
+            [sys.executable, "-c", _START, str(line.fileno()), str(crashes), *sys.path],
+            pass_fds=(line.fileno(), crashes), stdin=subprocess.DEVNULL, process_group=0,
+        )  # fmt: skip
 
 
 def _await_end(process: subprocess.Popen[bytes]) -> tuple[int, bool]:

@@ -38,15 +38,19 @@ class SharedState(StateView):
             return self.count(ask.key)
         return self.packed_range(ask.key, start=ask.start, end=ask.end, limit=ask.limit)
 
+    def join(self, worker: Hashable) -> None:
+        """A worker is new: what it reads from now on, it is told of when others write it."""
+        self._stale[worker] = set()
+
     def tell(self, worker: Hashable) -> list[str] | None:
         """What a worker is to look up anew in the call that begins; ``None`` for all that it read."""
-        stale = self._stale.get(worker, set())
+        stale = self._stale[worker]
         self._stale[worker] = set()
         return None if stale is None else list(stale)
 
     def admit(self, worker: Hashable, outcome: Outcome) -> bool:
         """Keep what a call wrote; false where somebody else wrote meanwhile what it read."""
-        stale, changes = self._stale.get(worker, set()), outcome.changes
+        stale, changes = self._stale[worker], outcome.changes
         if stale is None or (stale and (outcome.read is None or not stale.isdisjoint(outcome.read))):
             # What it remembers of its own is not so, either.
             self._forget_of(worker, changes)

@@ -44,7 +44,7 @@ def shares_of(batch: Batch, workers: int, key: Key | None, each: int = SHARES_EA
 
     :param each: shares for each of them, where there is no order.
     """
-    if workers == 1 or len(batch) == 1:
+    if workers == 1 or (len(batch) == 1 and key is None):
         return [Share(range(len(batch)), [_cut(block, chosen) for block, chosen in batch.cut])]
     return _evenly(batch, workers * each) if key is None else _by_key(batch, workers, key)
 

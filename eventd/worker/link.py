@@ -5,8 +5,10 @@ from __future__ import annotations
 import logging
 import socket
 import threading
+from collections import deque
 
-from eventd.calls.messages import HEAD, Answer, Ask, FromWorker, Log, Stop, ToWorker, frame, length_of, to_worker
+from eventd.calls.messages import HEAD, Answer, Ask, FromWorker, Log, ToWorker, frame, length_of, to_worker
+from eventd.calls.told import raised
 
 __all__ = ["Gone", "Link", "LogToDaemon"]
 
@@ -28,7 +30,11 @@ class Link:
         self._buffer = bytearray(KEPT)
         self._sending = threading.Lock()
         #: A question and its answer: one at a time.
-        self._asking = threading.RLock()
+        self._asking = threading.Lock()
+        self._turn = threading.Condition()
+        self._reading = False
+        self._answers: deque[ToWorker] = deque()
+        self._orders: deque[ToWorker] = deque()
 
     def send(self, message: FromWorker) -> None:
         """Send a message; from any thread.
@@ -47,18 +53,49 @@ class Link:
 
         :raises Gone: when the daemon is gone.
         """
-        return to_worker(self._read(length_of(self._read(HEAD))))
+        return self._next(self._orders)
 
     def ask(self, question: Ask) -> object:
-        """Ask the daemon something in the middle of a call."""
+        """Ask the daemon something; from any thread.
+
+        :raises Gone: when the daemon is gone. :raises Exception: what hinders the daemon from answering.
+        """
         with self._asking:
             self.send(question)
-            answer = self.receive()
-        if isinstance(answer, Stop):
-            # It gives up this worker while the plugin still works.
-            raise Gone
+            answer = self._next(self._answers)
         assert isinstance(answer, Answer), answer
+        if answer.error is not None:
+            raise raised(answer.error)
         return answer.value
+
+    def _next(self, wanted: deque[ToWorker]) -> ToWorker:
+        """The next message of a kind: one thread reads, for those that wait for another kind, too."""
+        with self._turn:
+            while not wanted:
+                if not self._reading:
+                    self._reading = True
+                    break
+                self._turn.wait()
+            else:
+                return wanted.popleft()
+        try:
+            while (message := self._read_one(wanted)) is None:
+                pass
+            return message
+        finally:
+            with self._turn:
+                self._reading = False
+                self._turn.notify_all()
+
+    def _read_one(self, wanted: deque[ToWorker]) -> ToWorker | None:
+        message = to_worker(self._read(length_of(self._read(HEAD))))
+        queue = self._answers if isinstance(message, Answer) else self._orders
+        if queue is wanted:
+            return message
+        with self._turn:
+            queue.append(message)
+            self._turn.notify_all()
+        return None
 
     def _read(self, size: int) -> memoryview:
         """The next bytes, until more are read."""

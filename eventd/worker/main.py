@@ -23,9 +23,13 @@ def main(descriptor: int, crashes: int) -> None:
 
     :param descriptor: one end of a socketpair. :param crashes: where the stack of a crash is written.
     """
+    for number in (descriptor, crashes):
+        # What the plugin starts must not hold the line open.
+        os.set_inheritable(number, False)
     tell_crashes(crashes)
     sock = socket.socket(fileno=descriptor)
     sock.setblocking(True)
+    os.register_at_fork(after_in_child=sock.close)
     link = Link(sock)
     try:
         _serve(link)

@@ -91,6 +91,8 @@ def test_a_loop_that_emits_for_ever_ends_before_the_memory_does() -> None:
     with pytest.raises(PluginError, match="64 MiB"):
         for _ in range(MOST_EMITTED // (1 << 20) + 1):
             collector("a", "x" * (1 << 20))
+    with pytest.raises(PluginError, match="64 MiB"):
+        collector("a", "x" * (MOST_EMITTED + 1))
     collector.rewind(mark)
     collector("a", "x" * (MOST_EMITTED // 2 - DRAFT_BYTES))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import traceback
 
+import msgspec
 import pytest
 
 from eventd.calls import told
@@ -50,6 +51,12 @@ def test_names_without_number_take_no_memory_without_bound(monkeypatch: pytest.M
 
     assert type(odd).__name__ == "_Raised"
     assert str(odd) == "x"
+
+
+def test_what_is_no_utf8_is_told_all_the_same() -> None:
+    told_ = tell(caught(ValueError("a file called \udcff")))
+    assert told_.text == "a file called \\udcff"
+    assert msgspec.msgpack.encode(told_)
 
 
 def test_what_is_told_is_bounded() -> None:

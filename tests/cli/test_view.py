@@ -46,14 +46,15 @@ def test_columns_go_by_their_importance_and_no_line_is_wider_than_the_window(wid
 
 
 def test_all_is_told() -> None:
-    lines = screen(queues={"writer": {"events": 3}, "reader": 4}, subscriptions={"count": {"live": 2}})
+    queues = [{"name": "ingest", "bytes": 32, "limit": 64}, {"name": "backlog", "bytes": 0, "limit": 9}]
+    lines = screen(queues=queues, subscriptions={"count": {"live": 2}})
 
     assert lines[0].startswith("eventd 0.1.0 on n1: ready, up 16m 43s, lag 1.2 ms ███, 3 stalls")
     assert row(lines, "received") == ["received", "100/s", "███"]
     assert row(lines, "rejected")[1] == "10/s"
     assert row(lines, "http") == ["http", "0", "50"]
     for line in (
-        "subscriptions: 2 live", "queue writer: events 3", "queue reader: 4",
+        "subscriptions: 2 live", "queues: ingest 50%",
         "journal: 4.8 MiB, +2.0 KiB/s; dead letters: 7", "The books balance.",
     ):  # fmt: skip
         assert line in lines
@@ -112,11 +113,12 @@ def test_no_handler_and_stalls_where_they_are_told() -> None:
     assert (row(lines, "a ")[-1], row(lines, "b ")[-1]) == ("12", "–")
 
 
-def test_of_many_queues_some_are_told_and_of_anything_else_nothing() -> None:
-    lines = screen(queues=[{"name": f"q{n}", "n": n} for n in range(9)])
-    assert [line for line in lines if line.startswith("queue")] == ["queue q0: n 0", "queue q1: n 1"]
-    assert "and 7 more" in lines
+def test_of_many_queues_the_fullest_are_told_and_of_anything_else_nothing() -> None:
+    many = [{"name": f"q{n}", "bytes": n, "limit": 10} for n in range(9)]
+    assert "queues: q8 80%, q7 70%, q6 60%" in screen(queues=many)
+    assert "queues: empty" in screen(queues=[{"name": "none", "bytes": 5, "limit": 0}])
     assert not any(line.startswith("queue") for line in screen(queues="many"))
+
 
 
 def test_only_the_last_ones_are_remembered_and_what_is_not_known_is_blank() -> None:

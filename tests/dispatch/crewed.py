@@ -136,3 +136,24 @@ def _is_socket(descriptor: int) -> bool:
         return stat.S_ISSOCK(os.fstat(descriptor).st_mode)
     except OSError:
         return False
+
+
+class Early(Count):
+    """Looks at its state before it is called."""
+
+    def start(self) -> None:
+        self.state.get("of s")
+
+
+class Parent(Echo):
+    """Leaves children behind."""
+
+    types = ("do.>",)
+
+    def nothing(self, batch: Batch, index: int, data: object) -> None:
+        if data == "leave":
+            os.system("sleep 300 &")
+            os._exit(3)
+        if data == "hang":
+            os.system("sleep 300 &")
+            time.sleep(300)

@@ -13,7 +13,7 @@ import pytest
 
 from eventd.event import Event
 from eventd.formats.blocks import decode
-from tests.dispatch.crewed import Broken, Count, Echo, Forger, Reading
+from tests.dispatch.crewed import Broken, Count, Early, Echo, Forger, Parent, Reading
 from tests.dispatch.support import draft
 from tests.dispatch.world import FAST, World, on_hub, wait
 
@@ -162,6 +162,31 @@ def test_what_a_worker_logs_is_in_the_daemons_log(tmp_path: Path, caplog: pytest
         world.done("handler:it")
         [record] = [record for record in caplog.records if record.message == "hello from afar"]
         assert (record.name, record.levelno) == ("eventd.handler.it", logging.WARNING)
+
+
+@on_hub
+def test_what_a_worker_read_before_it_was_called_is_not_held_to(tmp_path: Path) -> None:
+    with world_of(tmp_path, Early, workers=2) as world:
+        wait(lambda: world.status("handler:it").workers == 2)
+        for _ in range(5):
+            told(world, "count", "add", subjects=lambda n: "s")
+            world.done("handler:it")
+        told(world, "count", "add", "add", subjects=lambda n: "s")
+        world.done("handler:it")
+
+        assert sorted(event.data for event in emitted(world, "sum")) == list(range(1, 8))
+
+
+@pytest.mark.parametrize(("way", "words"), [("leave", "ended with exit code 3"), ("hang", "did not return")])
+@on_hub
+def test_children_of_a_worker_do_not_hide_its_end(tmp_path: Path, way: str, words: str) -> None:
+    with world_of(tmp_path, Parent, "attempts = 1\ntimeout = 500ms\n") as world:
+        told(world, "do.nothing", way)
+        told(world, "do.nothing", 1)
+        status = world.done("handler:it")
+
+        assert (status.settled, status.dead) == (1, 1)
+        assert words in world.dead()[0].reason
 
 
 @on_hub

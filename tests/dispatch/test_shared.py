@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +23,7 @@ class FakeWorker:
 
     def __init__(self, state: SharedState) -> None:
         self.state, self.cache = state, dict[str, int]()
+        state.join(self)
 
     def begin(self, keys: list[str]) -> None:
         stale = self.state.tell(self)
@@ -64,8 +66,8 @@ def test_no_addition_is_lost(rounds: list[list[list[str]]], random: Any) -> None
 
 def test_who_searched_is_not_admitted_when_anything_was_written() -> None:
     state = SharedState(Committed())
-    state.tell("a")
-    state.tell("b")
+    state.join("a")
+    state.join("b")
     assert state.admit("a", outcome({"x": b"1"}, []))
     assert not state.admit("b", outcome({"y": b"1"}, None))
     state.tell("b")
@@ -74,8 +76,8 @@ def test_who_searched_is_not_admitted_when_anything_was_written() -> None:
 
 def test_writing_without_reading_hinders_nobody() -> None:
     state = SharedState(Committed())
-    state.tell("a")
-    state.tell("b")
+    state.join("a")
+    state.join("b")
     assert state.admit("a", outcome({"x": b"1"}, []))
     assert state.admit("b", outcome({"x": b"2"}, []))
     assert state.packed("x") == b"2"
@@ -84,13 +86,14 @@ def test_writing_without_reading_hinders_nobody() -> None:
 
 def test_what_is_dropped_is_forgotten_by_all(monkeypatch: Any) -> None:
     state = SharedState(Committed())
-    state.tell("a")
+    state.join("a")
     state.drop()
     assert state.tell("a") is None
     assert state.tell("a") == []
     monkeypatch.setattr(shared, "MOST_KEYS", 2)
-    state.tell("b")
+    state.join("b")
     state.admit("b", outcome({str(n): b"1" for n in range(3)}, []))
     assert state.tell("a") is None
     state.leave("a")
-    assert state.tell("a") == []
+    with pytest.raises(KeyError):
+        state.tell("a")

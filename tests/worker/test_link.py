@@ -9,7 +9,21 @@ from collections.abc import Iterator
 
 import pytest
 
-from eventd.calls.messages import Answer, Ask, Frames, FromWorker, Log, Ready, Stop, ToWorker, frame, from_worker
+from eventd.calls.messages import (
+    Answer,
+    Ask,
+    Call,
+    Frames,
+    FromWorker,
+    Log,
+    Ready,
+    Setup,
+    Stop,
+    ToWorker,
+    frame,
+    from_worker,
+)
+from eventd.calls.told import tell
 from eventd.worker.link import KEPT, MOST_LINE, Gone, Link, LogToDaemon
 
 
@@ -35,22 +49,22 @@ def ends() -> Iterator[tuple[Link, Daemon]]:
 
 def test_messages_come_one_by_one(ends: tuple[Link, Daemon]) -> None:
     link, daemon = ends
-    daemon.say(Answer(1), Stop())
+    daemon.say(Call([]), Stop())
     link.send(Ready())
 
-    assert (link.receive(), link.receive()) == (Answer(1), Stop())
+    assert (link.receive(), link.receive()) == (Call([]), Stop())
     assert daemon.hear() == [Ready()]
 
 
 def test_a_message_may_be_of_any_size_and_come_in_parts(ends: tuple[Link, Daemon]) -> None:
     link, daemon = ends
-    large = Answer(bytes(range(256)) * (KEPT // 128))
-    saying = threading.Thread(target=daemon.say, args=(Answer(b"before"), large, Answer(b"behind")))
+    large = Setup(bytes(range(256)) * (KEPT // 128))
+    saying = threading.Thread(target=daemon.say, args=(Setup(b"before"), large, Setup(b"behind")))
     saying.start()
     received = [link.receive() for _ in range(3)]
     saying.join(10)
 
-    assert received == [Answer(b"before"), large, Answer(b"behind")]
+    assert received == [Setup(b"before"), large, Setup(b"behind")]
 
 
 def test_a_question_gets_its_answer_in_any_thread(ends: tuple[Link, Daemon]) -> None:
@@ -75,11 +89,30 @@ def test_without_a_daemon_it_is_over_whatever_the_plugin_catches(ends: tuple[Lin
     assert not issubclass(Gone, Exception)
 
 
-def test_told_to_stop_in_the_middle_of_a_call_it_ends(ends: tuple[Link, Daemon]) -> None:
+def test_who_waits_for_an_order_does_not_take_anothers_answer(ends: tuple[Link, Daemon]) -> None:
     link, daemon = ends
+    heard: list[object] = []
+    main = threading.Thread(target=lambda: heard.append(link.receive()))
+    main.start()
+    asking = [threading.Thread(target=lambda: heard.append(link.ask(Ask("get", "k")))) for _ in range(3)]
+    for thread in asking:
+        thread.start()
+    for number in range(3):
+        assert daemon.hear() == [Ask("get", "k")]
+        daemon.say(Answer(number))
+    for thread in asking:
+        thread.join(10)
+    assert sorted(heard, key=str) == [0, 1, 2]
     daemon.say(Stop())
-    with pytest.raises(Gone):
-        link.ask(Ask("get", "k"))
+    main.join(10)
+    assert heard[-1] == Stop()
+
+
+def test_why_there_is_no_answer_is_told_to_the_plugin(ends: tuple[Link, Daemon]) -> None:
+    link, daemon = ends
+    daemon.say(Answer(None, tell(OverflowError("too large"))))
+    with pytest.raises(Exception, match="too large"):
+        link.ask(Ask("range", ""))
 
 
 def test_log_lines_go_to_the_daemon_and_are_bounded(ends: tuple[Link, Daemon]) -> None:
