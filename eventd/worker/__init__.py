@@ -2,7 +2,7 @@
 
 main      what the process does, from its birth to its end
 task      what it is to be
-guard     how it lives and dies with the daemon, and how much memory it may take
+guard     how it lives and dies with the daemon, and how much memory and processor time it may take
 link      its line to the daemon
 job       the plugin, built from the daemon's configuration and called
 keeping   the plugin's state, which the daemon keeps

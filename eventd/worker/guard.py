@@ -1,4 +1,4 @@
-"""How a worker lives and dies with the daemon, and how much memory it may take."""
+"""How a worker lives and dies with the daemon, and how much memory and processor time it may take."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ import resource
 import signal
 from contextlib import suppress
 
-__all__ = ["bind_to_parent", "lift_memory_limit", "limit_memory", "prefer_as_victim", "tell_crashes"]
+__all__ = ["bind_to_parent", "lift_memory_limit", "limit_memory", "prefer_as_victim", "stand_back", "tell_crashes"]
 
 #: prctl(2): the signal that this process gets when the thread that started it ends.
 PR_SET_PDEATHSIG = 1
 #: proc(5), oom_score_adj: added to the badness of this process when memory is short.
 BADNESS = 500
+#: nice(2): added to the daemon's, about a third of its weight. Where two workers compute on two processors and 50,000
+#: events/s come in, it halves what the hub waits for a processor, and its lag (bench m).
+NICENESS = 5
 
 
 def bind_to_parent(parent: int) -> None:
@@ -50,6 +53,13 @@ def prefer_as_victim() -> None:
     # A sandbox may hide /proc; then the system chooses by size.
     with suppress(OSError), open("/proc/self/oom_score_adj", "w") as file:
         file.write(str(BADNESS))
+
+
+def stand_back() -> None:
+    """Where processors are short, let the daemon go first: all its connections wait for it."""
+    # At worst, the system has other means, and they take turns.
+    with suppress(OSError):
+        os.nice(NICENESS)
 
 
 def tell_crashes(descriptor: int) -> None:

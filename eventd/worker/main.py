@@ -10,7 +10,14 @@ import socket
 from eventd.calls.messages import LINE_LOST, Call, Failed, Outcome, Ready, Setup, Stop, Stopped
 from eventd.calls.told import Told, tell
 from eventd.process import settle_memory
-from eventd.worker.guard import bind_to_parent, lift_memory_limit, limit_memory, prefer_as_victim, tell_crashes
+from eventd.worker.guard import (
+    bind_to_parent,
+    lift_memory_limit,
+    limit_memory,
+    prefer_as_victim,
+    stand_back,
+    tell_crashes,
+)
 from eventd.worker.job import Job
 from eventd.worker.link import Gone, Link, LogToDaemon
 from eventd.worker.task import Task
@@ -45,6 +52,7 @@ def _serve(link: Link) -> None:
     task: Task = pickle.loads(setup.task)
     bind_to_parent(task.parent)
     prefer_as_victim()
+    stand_back()
     logging.basicConfig(level=task.log_level, handlers=[LogToDaemon(link)], format="%(message)s")
     limit_memory(task.memory_limit)
     job = _started(task, link)

@@ -78,3 +78,7 @@ def test_signals_of_the_terminal_are_the_daemons_and_not_inherited() -> None:
 
 def test_it_is_the_first_to_go_when_memory_is_short() -> None:
     assert run("prefer_as_victim()\nprint(open('/proc/self/oom_score_adj').read())").stdout.strip() == "500"
+
+
+def test_the_daemon_goes_first_where_processors_are_short() -> None:
+    assert run("before = os.nice(0)\nstand_back()\nprint(os.nice(0) - before)").stdout == "5\n"
