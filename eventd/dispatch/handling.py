@@ -92,9 +92,8 @@ class Handling:
             self.retries += 1
         else:
             if self._suspects:
-                portion = self._set_apart(portion)
-            if self._key is not None and self.ordering.count:
-                portion = self._in_order(portion, self._key)
+                portion = self._try_suspects(self._in_order(portion))
+            portion = self._in_order(portion)
         if portion.count:
             self._together(portion)
         # Not before: while others have their turn, what is in no book yet still waits.
@@ -102,23 +101,34 @@ class Handling:
             self.ordering.done(waiting)
         return self._outcome
 
-    def _set_apart(self, portion: Portion) -> Portion:
-        """Have those that were in hand when the daemon died wait, each to be tried alone; the rest of the portion."""
+    def _try_suspects(self, portion: Portion) -> Portion:
+        """Try those alone that were in hand when the daemon died, still in their order; the rest of the portion."""
         deaths = {index: n for index, offset in enumerate(portion.offsets) if (n := self._suspects.deaths(offset))}
+        for tried, index in enumerate(deaths):
+            try:
+                self._try_suspect(portion, index, deaths[index])
+            except Interrupted:
+                for rest in [*deaths][tried:]:
+                    self.ordering.put(self._waiting(portion, rest))
+                break
+            self._breathe()
         self._suspects.pass_to(portion.end)
-        for index, number in deaths.items():
-            waiting = self._waiting(portion, index)
-            waiting.alone, waiting.tries.deaths = True, number
-            if self._policy.poisoned(number):
-                waiting.tries.failed(time.time_ns())
-                self._bury(portion, index, waiting, Poisoned.after(number, WorkerDied("the daemon died")))
-            else:
-                self.ordering.put(waiting)
         return portion.besides(deaths) if deaths else portion
 
-    def _in_order(self, portion: Portion, key: Key) -> Portion:
+    def _try_suspect(self, portion: Portion, index: int, deaths: int) -> None:
+        if not self._policy.poisoned(deaths):
+            self._alone(portion, index, last=False)
+            return
+        waiting = self._waiting(portion, index)
+        waiting.tries.deaths = deaths
+        waiting.tries.failed(time.time_ns())
+        self._bury(portion, index, waiting, Poisoned.after(deaths, WorkerDied("the daemon died")))
+
+    def _in_order(self, portion: Portion) -> Portion:
         """Have those wait that another one of their key waits before; the rest of the portion."""
-        holds = self.ordering.holds
+        key, holds = self._key, self.ordering.holds
+        if key is None or not self.ordering.count:
+            return portion
         held = {index for index, event in enumerate(portion.load()) if holds(key(event))}
         for index in sorted(held):
             self.ordering.put(self._waiting(portion, index))
