@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 
 from eventd.errors import ClientError, EventdError, MalformedInput, RateLimited, Stopping, TooSlow
@@ -30,7 +29,7 @@ SUBPROTOCOLS = (*native.CODECS, plain.CLOUDEVENTS_JSON)
 class WebSocketConnection(Connection):
     """Speaks the subprotocol that was agreed on in the opening handshake."""
 
-    __slots__ = ("_asked", "_codec", "_publishes", "_requests", "_session", "_take")
+    __slots__ = ("_asked", "_codec", "_publishes", "_requests", "_session")
 
     def __init__(self, door: Door, stream: Stream, session: WebSocketSession) -> None:
         super().__init__(door, stream)
@@ -42,7 +41,6 @@ class WebSocketConnection(Connection):
         #: Made when it asks for something beside publishing.
         self._requests: Requests | None = None
         self._codec = native.CODECS.get(session.subprotocol or "")
-        self._take: Callable[[Message], None] = self._take_plain if self._codec is None else self._take_native
 
     @classmethod
     def open(cls, door: Door, stream: Stream, request: Request) -> WebSocketConnection:
@@ -60,6 +58,7 @@ class WebSocketConnection(Connection):
             super().serve(data)
         finally:
             self._end_subscriptions()
+            self._session.abandon()
 
     def refuse(self, error: EventdError) -> None:
         """Tell the peer why it loses the connection; no events come behind that."""
@@ -73,10 +72,12 @@ class WebSocketConnection(Connection):
     def receive(self, data: bytes) -> None:
         """Take bytes, and every message that they complete."""
         session = self._session
+        # Kept in the connection, the method would hold it until the collector comes.
+        take = self._take_plain if self._codec is None else self._take_native
         try:
             message = None
             for message in session.receive(data):
-                self._take(message)
+                take(message)
             if message is not None:
                 self.started = 0.0
         finally:

@@ -18,7 +18,7 @@ from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.protocol import Protocol, Side, State
 from websockets.streams import StreamReader
 
-__all__ = ["BINARY", "TEXT", "Parser", "give_back", "message_frame", "server_frame", "take"]
+__all__ = ["BINARY", "TEXT", "Parser", "drop", "give_back", "message_frame", "server_frame", "take"]
 
 #: First bytes of a frame that is final, uncompressed data.
 TEXT, BINARY = 0x81, 0x82
@@ -97,6 +97,11 @@ def give_back(parser: Parser, max_size: int, deflate: bool) -> None:
     spare = _spare.setdefault((max_size, deflate), [])
     if len(spare) < MOST_SPARE:
         spare.append(parser)
+
+
+def drop(parser: Parser) -> None:
+    """Let a parser go that nobody can use: it and its generator hold each other until the collector comes."""
+    parser.parser.close()
 
 
 def server_frame(first: int, data: bytes) -> bytes:

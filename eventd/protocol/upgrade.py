@@ -40,6 +40,19 @@ _DEFLATE = ServerPerMessageDeflateFactory(
 )
 
 
+class _Negotiation(ServerProtocol):
+    """Takes the first subprotocol that the client offers and we speak: the order is its preference."""
+
+    def select_subprotocol(self, subprotocols: Sequence[Subprotocol]) -> Subprotocol | None:
+        spoken = self.available_subprotocols or ()
+        for name in subprotocols:
+            if name in spoken:
+                return name
+        if subprotocols:
+            raise NegotiationError("none of the offered subprotocols is spoken here")
+        return None
+
+
 class Handshake(NamedTuple):
     """What was agreed: the bytes to answer with, the subprotocol, and compression.
 
@@ -67,13 +80,14 @@ def handshake(
     :raises UnsupportedFormat: when it offers subprotocols and we speak none of them.
     """
     _check_origin(request, origins)
-    protocol = ServerProtocol(
+    protocol = _Negotiation(
         extensions=[_DEFLATE] if deflate else None,
         subprotocols=[Subprotocol(name) for name in subprotocols],
-        select_subprotocol=_select,
         max_size=limits.message_size,
         logger=_log,
     )
+    # Its parser, which we do not use, and the protocol hold each other: they would wait for the collector.
+    protocol.parser.close()
     answer = protocol.accept(websockets.Request(request.target, Headers(request.headers)))
     if protocol.handshake_exc is not None:
         raise _refusal(protocol.handshake_exc, subprotocols)
@@ -100,17 +114,6 @@ def _is_of_host(origin: str, host: str) -> bool:
     except ValueError:
         return False
     return authority != "" and authority == host.lower()
-
-
-def _select(protocol: ServerProtocol, offered: Sequence[Subprotocol]) -> Subprotocol | None:
-    """The first that the client offers and we speak: the order is its preference."""
-    spoken = protocol.available_subprotocols or ()
-    for name in offered:
-        if name in spoken:
-            return name
-    if offered:
-        raise NegotiationError("none of the offered subprotocols is spoken here")
-    return None
 
 
 def _window(protocol: ServerProtocol) -> int:

@@ -25,7 +25,7 @@ from websockets.frames import Close, Frame, Opcode
 from websockets.protocol import SEND_EOF, State
 
 from eventd.errors import ClientError, EventdError, MalformedInput, TooLarge
-from eventd.protocol.framing import BINARY, TEXT, Parser, give_back, message_frame, server_frame, take
+from eventd.protocol.framing import BINARY, TEXT, Parser, drop, give_back, message_frame, server_frame, take
 from eventd.protocol.limits import Limits
 from eventd.protocol.upgrade import Handshake, handshake
 
@@ -157,6 +157,12 @@ class WebSocketSession:
             self.closed = True
         return self.data_to_send() + self.farewell()
 
+    def abandon(self) -> None:
+        """The connection is gone, and with it what was not complete."""
+        if self._parser is not None:
+            drop(self._parser)
+            self._parser = None
+
     def _read(self, data: bytes) -> list[Message]:
         messages: list[Message] = []
         rest = self._read_whole(data, messages) if self._parser is None else 0
@@ -203,7 +209,8 @@ class WebSocketSession:
         """Send pongs now and a close frame at the end, and drop a parser that stands still."""
         writes = [data for data in parser.data_to_send() if data is not SEND_EOF]
         if self._end is not None:
-            self._parser = self._fragments = None
+            self._fragments = None
+            self.abandon()
             if writes and writes[-1][0] == CLOSE:
                 self._last = writes.pop()
         elif parser.between_messages:

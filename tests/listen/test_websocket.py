@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import time
 
 import pytest
 from websockets.frames import Opcode
+from websockets.server import ServerProtocol
 
 from eventd import green
 from eventd.errors import JournalUnavailable, TooSlow
 from eventd.listen import connection as module
+from eventd.listen.http import HTTPConnection
 from eventd.listen.rates import Rates
 from eventd.listen.websocket import HOLDS_FOR, WebSocketConnection
+from eventd.protocol.framing import Parser
 from eventd.protocol.limits import Limits
 from eventd.protocol.websocket import WebSocketSession
 from eventd.volatile import Volatile
 from tests.listen.world import EVENT, WebSocketPeer, World, on_hub, wait
+from tests.support.publishers import UPGRADE, frame
 
 NATIVE = "eventd.v1.json"
 
@@ -356,3 +361,35 @@ def test_who_rests_is_told_at_once_when_it_is_over() -> None:
         wait(lambda: world.count == 1)
         connection.end(TooSlow("it is over"))
         assert peer.closing() == 1008
+
+
+def living() -> int:
+    """How many of what belongs to one WebSocket the collector still knows of."""
+    kinds = (HTTPConnection, WebSocketConnection, Parser, ServerProtocol)
+    return sum(issubclass(type(each), kinds) for each in gc.get_objects())
+
+
+@pytest.mark.parametrize(
+    "last", [frame((1000).to_bytes(2, "big"), 8), b"", frame(b"x" * 100)[:50]], ids=["closed", "cut", "cut in a frame"]
+)
+def test_one_that_is_gone_leaves_nothing_to_the_collector(last: bytes) -> None:
+    @on_hub
+    def come_and_go() -> None:
+        with World() as world:
+            listener = world.listen()
+            for _ in range(20):
+                peer = world.connect(listener)
+                peer.send(UPGRADE % b"" + last)
+                assert peer.response()[0] == 101
+                peer.close()
+            wait(lambda: not listener.connections)
+
+    come_and_go()
+    gc.collect()
+    gc.disable()
+    try:
+        before = living()
+        come_and_go()
+        assert living() <= before
+    finally:
+        gc.enable()
