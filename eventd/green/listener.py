@@ -12,8 +12,9 @@ from eventd.green.address import Address
 
 __all__ = ["listen", "listen_datagram"]
 
-#: Connections that wait to be accepted: a whole fleet that reconnects in the same second.
-BACKLOG = 1024
+#: Connections that wait to be accepted: a whole fleet that reconnects in the same second. Linux takes no more by
+#: default (net.core.somaxconn). Who finds it full tries again after 1, 2, 4, … s: late by half a minute in a storm.
+BACKLOG = 4096
 #: Takes the rights of others away, so that a unix socket is made with mode 0660.
 UNIX_UMASK = 0o117
 
