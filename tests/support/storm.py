@@ -46,6 +46,8 @@ class Client:
         self.began = 0.0
         self.sent_at = 0.0
         self.events = 0
+        #: Whether it has a time for its next event.
+        self.planned = False
         self.socket: socket.socket
         self.held = b""
 
@@ -63,6 +65,8 @@ class Storm:
         #: How many are not there yet.
         self.under_way = 0
         self.counts: Counter[str] = Counter()
+        #: Ids of events that were acknowledged.
+        self.acked: list[str] = []
         self.took: list[float] = []
         self.connects: list[float] = []
 
@@ -91,11 +95,12 @@ class Storm:
             self._turn(0.05)
 
     def told(self) -> dict[str, object]:
-        """What was seen; times in seconds."""
+        """What was seen, and in ``acked`` which events; times in seconds."""
         parts = statistics.quantiles(self.took, n=100)
         comes = statistics.quantiles(self.connects, n=100)
         return {
-            **self.counts, "missing": self.under_way, "unanswered": sum(c.sent_at > 0 for c in self.clients),
+            **self.counts, "acked": self.acked,
+            "missing": self.under_way, "unanswered": sum(client.sent_at > 0 for client in self.clients),
             "ack_p50": parts[49], "ack_p99": parts[98], "connect_p50": comes[49], "connect_p99": comes[98],
         }  # fmt: skip
 
@@ -130,15 +135,25 @@ class Storm:
     def _publish(self, now: float) -> None:
         while self._due and self._due[0][0] <= now:
             client = self.clients[heapq.heappop(self._due)[1]]
+            client.planned = False
             if client.state != "open" or client.sent_at:
                 continue
             client.events += 1
-            event = {"specversion": "1.0", "id": f"{client.number}-{client.events}", "source": "/", "type": "storm"}
+            event = {"specversion": "1.0", "id": self._name(client), "source": "/", "type": "storm"}
             message = {"op": "publish", "id": client.events, "events": [event]}
             client.sent_at = now
             self.counts["published"] += 1
             with contextlib.suppress(OSError):
                 client.socket.send(frame(json.dumps(message).encode()))
+
+    def _name(self, client: Client) -> str:
+        return f"{self._port}-{client.number}-{client.events}"
+
+    def _plan(self, client: Client, at: float) -> None:
+        """Have it publish then; one that came back may have a time already."""
+        if not client.planned:
+            client.planned = True
+            heapq.heappush(self._due, (at, client.number))
 
     def _turn(self, seconds: float) -> None:
         for key, _ in self._selector.select(seconds):
@@ -188,7 +203,7 @@ class Storm:
         self.under_way -= 1
         self.counts["connected"] += 1
         self.connects.append(now - client.began)
-        heapq.heappush(self._due, (now + random.uniform(0.0, 2 * EVERY), client.number))
+        self._plan(client, now + random.uniform(0.0, 2 * EVERY))
 
     def _answered(self, client: Client, data: bytes) -> None:
         client.held += data
@@ -199,11 +214,11 @@ class Storm:
         if (message["op"], message["id"]) != ("ack", client.events):
             raise AssertionError(message)
         now = time.perf_counter()
-        self.counts["acked"] += 1
+        self.acked.append(self._name(client))
         if client.stays:
             self.took.append(now - client.sent_at)
         client.sent_at = 0.0
-        heapq.heappush(self._due, (now + random.uniform(0.5, 1.5) * EVERY, client.number))
+        self._plan(client, now + random.uniform(0.5, 1.5) * EVERY)
 
     def _lost(self, client: Client, error: OSError) -> None:
         """The daemon, or the kernel, ended it: one that was open should not have been."""
