@@ -36,7 +36,7 @@ class Encoding(enum.IntEnum):
     FORWARD = 3
 
 
-class Draft(msgspec.Struct, gc=False):
+class Draft(msgspec.Struct, gc=False, array_like=True):
     """Events that a door has checked, as the bytes that the journal will keep.
 
     ``types`` has the distinct types of the events in it, or is empty where they are
@@ -50,7 +50,7 @@ class Draft(msgspec.Struct, gc=False):
     origin: str = ""
 
 
-class Block(msgspec.Struct, gc=False):
+class Block(msgspec.Struct, gc=False, array_like=True):
     """One row of the journal: ``count`` consecutive events from offset ``first`` on.
 
     ``received`` is when the daemon had them, in nanoseconds since 1970 UTC. The other

@@ -45,7 +45,7 @@ class Look(Handler):
 def call_of(events: int, blocks: int = 1) -> Call:
     """A call with so many events in each of some blocks; with none, an empty one."""
     block = Block(0, events, Encoding.FORWARD, (payload.TAG,), 0, payload.entries(events), "bench")
-    return Call([Cut.of(block)] * blocks if events else [])
+    return Call([Cut(block)] * blocks if events else [])
 
 
 def calling(worker: WorkerProcess, call: Call) -> float:
@@ -95,7 +95,7 @@ def _report(worker: WorkerProcess) -> None:
     print(f"{_median(lambda: calling(worker, call_of(1))):10.1f}  µs a call with one event")
     for events, blocks in ((1000, 1), (100, 10), (1000, 10)):
         call = call_of(events, blocks)
-        size = sum([len(cut.body) for cut in call.cuts])
+        size = sum([len(cut.block.body) for cut in call.cuts])
         title = f"a call with {blocks} × {events} events, {size / 1e3:.0f} kB"
         took = _median(partial(calling, worker, call))
         print(f"{took:10.1f}  µs {title}: {size / took:.0f} MB/s")

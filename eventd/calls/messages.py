@@ -24,7 +24,7 @@ import msgspec
 
 from eventd.calls.told import Told
 from eventd.errors import MalformedInput
-from eventd.event import Block, Draft, Encoding
+from eventd.event import Block, Draft
 
 __all__ = [
     "HEAD",
@@ -61,7 +61,7 @@ HEAD: Final = _length.size
 
 
 class Setup(msgspec.Struct, tag=0, array_like=True):
-    """What the worker is: ``eventd.worker.main.Task``, pickled."""
+    """What the worker is: ``eventd.worker.task.Task``, pickled."""
 
     task: bytes
 
@@ -69,33 +69,13 @@ class Setup(msgspec.Struct, tag=0, array_like=True):
 class Cut(msgspec.Struct, array_like=True):
     """A block of the journal; ``chosen`` are the indices of the events that are meant, all of them by default."""
 
-    first: int
-    count: int
-    encoding: int
-    types: tuple[str, ...]
-    received: int
-    body: bytes
-    origin: str = ""
+    block: Block
     chosen: list[int] | None = None
-
-    @classmethod
-    def of(cls, block: Block, chosen: list[int] | None = None) -> Cut:
-        """A block as it goes to a worker."""
-        return cls(
-            block.first, block.count, block.encoding, block.types, block.received, block.body, block.origin, chosen
-        )
-
-    @property
-    def block(self) -> Block:
-        """The block again."""
-        return Block(
-            self.first, self.count, Encoding(self.encoding), self.types, self.received, self.body, self.origin
-        )
 
     @property
     def size(self) -> int:
         """How many events are meant."""
-        return self.count if self.chosen is None else len(self.chosen)
+        return self.block.count if self.chosen is None else len(self.chosen)
 
 
 class Call(msgspec.Struct, tag=1, array_like=True):

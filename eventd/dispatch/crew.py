@@ -138,9 +138,10 @@ class Crew:
 
     def _launch(self) -> None:
         worker = WorkerProcess(f"a worker of {self._name}", self._group, self._starter, self._answer)
-        if self._state is not None:
-            self._state.join(worker)
         worker.launch(self._task())
+        if self._state is not None:
+            # Before it can have asked anything: nothing was waited for since it was launched.
+            self._state.join(worker)
         self._workers.append(worker)
 
     def _bury_the_dead(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -77,12 +78,13 @@ class WorkerProcess:
         self._heard = Signal()
         self._late = False
         self._given_up = False
+        self._reaping = False
         self._calls = 0
         self._names: set[str] = set()
         #: Set when the process has ended; ``why`` says how.
         self.ended = Signal()
         self.why = "has not started"
-        self._crashes = -1
+        self._crashes = self._death = -1
         self._stream: Stream
         self._process: subprocess.Popen[bytes]
 
@@ -111,7 +113,8 @@ class WorkerProcess:
             os.close(self._crashes)
             self.ended.set()
             raise
-        self._watch = hub().watch(os.pidfd_open(self._process.pid), self._died, label=self.name)
+        self._death = os.pidfd_open(self._process.pid)
+        self._watch = hub().watch(self._death, self._died, label=self.name)
         self._stream = Stream(ours)
         self._stream.write(frame(Setup(task)))
         self._group.spawn(self.name, self._read)
@@ -178,8 +181,8 @@ class WorkerProcess:
 
     def _end_group(self) -> None:
         """End it, and what it has started."""
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        if not self._reaping:
+            _kill_group(self._process)
 
     def _died(self, _events: int) -> None:
         """The process is over, whoever else has its line."""
@@ -242,11 +245,10 @@ class WorkerProcess:
     def _reap(self) -> None:
         """Wait for the end of the process, and tell whoever waits for an answer."""
         self._stream.close()
-        code, forced = self._starter.call(_await_end, self._process)
-        self._end_group()
-        fd = self._watch.fd
         self._watch.close()
-        os.close(fd)
+        self._reaping = True
+        code, forced = self._starter.call(_await_end, self._process, self._death)
+        os.close(self._death)
         self.why = _way(code, forced)
         stack = _stack(self._crashes)
         os.close(self._crashes)
@@ -264,13 +266,21 @@ def _spawn(line: socket.socket, crashes: int) -> subprocess.Popen[bytes]:
         )  # fmt: skip
 
 
-def _await_end(process: subprocess.Popen[bytes]) -> tuple[int, bool]:
-    """Its exit code, and whether it had to be killed, since it only closed its line."""
-    try:
-        return process.wait(LAST_WORDS), False
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return process.wait(), True
+def _await_end(process: subprocess.Popen[bytes], death: int) -> tuple[int, bool]:
+    """Its exit code, and whether it had to be killed, since it only closed its line.
+
+    What it has started ends with it, and before it is reaped: then its number may be another's.
+    """
+    ended = select.poll()
+    ended.register(death, select.POLLIN)
+    forced = not ended.poll(LAST_WORDS * 1000)
+    _kill_group(process)
+    return process.wait(), forced
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _way(code: int, forced: bool) -> str:

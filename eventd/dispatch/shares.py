@@ -97,8 +97,8 @@ def _runs(parts: Sequence[Part], size: int) -> Iterator[list[Part]]:
 def _cut(block: Block, chosen: Sequence[int]) -> Cut:
     """What a worker gets of a block: no more than it needs, where that is easily had."""
     if len(chosen) == block.count:
-        return Cut.of(block)
+        return Cut(block)
     first, end = chosen[0], chosen[-1] + 1
     if end - first == len(chosen):
-        return Cut.of(span(block, pieces(block), first, end))
-    return Cut.of(block, list(chosen))
+        return Cut(span(block, pieces(block), first, end))
+    return Cut(block, list(chosen))

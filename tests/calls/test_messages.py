@@ -33,7 +33,7 @@ from eventd.errors import MalformedInput
 from eventd.event import Block, Draft, Encoding
 
 BLOCK = Block(7, 2, Encoding.FORWARD, ("a", "b"), 1_700_000_000, b"\x92\x01\x80" * 2, "forward://x")
-TO_WORKER: list[ToWorker] = [Setup(b"task"), Call([Cut.of(BLOCK), Cut.of(BLOCK, [1])], ["k"]), Answer(b"v"), Stop()]
+TO_WORKER: list[ToWorker] = [Setup(b"task"), Call([Cut(BLOCK), Cut(BLOCK, [1])], ["k"]), Answer(b"v"), Stop()]
 FROM_WORKER: list[FromWorker] = [
     Ready(), Failed(tell(ValueError("no"))), Ask("range", "p", None, "q", 5), Log(30, "x", "text"), Stopped(None),
     Outcome([Draft(Encoding.JSON, 1, ("a",), b"{}")], {3: tell(ValueError())}, None, {"k": b"1"}, [], False),
@@ -54,8 +54,8 @@ def test_messages_come_through_however_they_are_cut(sizes: list[int]) -> None:
 
 
 def test_a_block_is_the_same_on_the_other_side() -> None:
-    assert Cut.of(BLOCK).block == BLOCK
-    assert (Cut.of(BLOCK).size, Cut.of(BLOCK, [1]).size) == (2, 1)
+    assert Cut(BLOCK).block == BLOCK
+    assert (Cut(BLOCK).size, Cut(BLOCK, [1]).size) == (2, 1)
 
 
 @given(st.binary(max_size=300))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.client.slow import SlowServer
-from tests.client.world import World, make_certificate
+from tests.client.world import World, contexts_in
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def world() -> Iterator[World]:
 @pytest.fixture(scope="session")
 def contexts(tmp_path_factory: pytest.TempPathFactory) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """TLS for a server called localhost, and for its clients."""
-    return make_certificate(tmp_path_factory.mktemp("certificate"))
+    return contexts_in(tmp_path_factory.mktemp("certificate"))
 
 
 @pytest.fixture

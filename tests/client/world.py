@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import ssl
-import subprocess
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -20,9 +19,10 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.server import Server, ServerConnection, serve, unix_serve
 from websockets.typing import Subprotocol
 
+from tests.support.certificate import make_certificate
 from tests.support.wait import until
 
-__all__ = ["Talk", "World", "make_certificate"]
+__all__ = ["Talk", "World", "contexts_in"]
 
 MODULES: dict[str, Any] = {"eventd.v1.json": msgspec.json, "eventd.v1.msgpack": msgspec.msgpack}
 
@@ -226,15 +226,10 @@ class World:
         self.stop()
 
 
-def make_certificate(directory: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
+def contexts_in(directory: Path) -> tuple[ssl.SSLContext, ssl.SSLContext]:
     """A context for a server called localhost, and one for its clients."""
+    make_certificate(directory)
     certificate, key = directory / "cert.pem", directory / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", str(key),
-         "-out", str(certificate)],
-        check=True, capture_output=True,
-    )  # fmt: skip
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     server.load_cert_chain(certificate, key)
     return server, ssl.create_default_context(cafile=str(certificate))

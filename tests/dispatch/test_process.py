@@ -42,7 +42,7 @@ def with_worker(directory: Path, name: str, body: Callable[[WorkerProcess], None
 
 
 def one(type: str) -> Call:
-    return Call([Cut.of(block_of(0, draft(Event(type, 1))))])
+    return Call([Cut(block_of(0, draft(Event(type, 1))))])
 
 
 @on_hub

@@ -65,13 +65,7 @@ def publish(daemon: DaemonProcess, numbers: range) -> None:
     events = [
         {"specversion": "1.0", "id": str(n), "source": "/t", "type": "test.number", "data": n} for n in numbers
     ]
-    connection = UnixHTTPConnection(daemon.socket)
-    try:
-        headers = {"Content-Type": "application/cloudevents-batch+json"}
-        connection.request("POST", "/events", json.dumps(events), headers)
-        assert connection.getresponse().status == 204
-    finally:
-        connection.close()
+    daemon.publish(events)
 
 
 def output(daemon: DaemonProcess, *arguments: str, code: int = 0) -> str:

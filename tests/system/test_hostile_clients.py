@@ -11,10 +11,10 @@ import msgpack
 import psutil
 import pytest
 
+from tests.support.certificate import make_certificate
 from tests.support.daemon import DaemonProcess
 from tests.support.publishers import UPGRADE, Publishers, frame, upgraded
 from tests.support.wait import SCALE, until
-from tests.system.test_tls import make_certificate
 
 CONFIG = """
 [listener:tls]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.daemon import DaemonProcess, UnixHTTPConnection, install_plugin
+from tests.support.daemon import DaemonProcess, install_plugin
 from tests.support.wait import until
 
 NAME = "handler:notes"
@@ -39,13 +38,7 @@ def daemon(directory: Path) -> Iterator[DaemonProcess]:
 
 def publish(daemon: DaemonProcess, numbers: range) -> None:
     events = [{"specversion": "1.0", "id": str(n), "source": "/t", "type": "test.n", "data": n} for n in numbers]
-    connection = UnixHTTPConnection(daemon.socket)
-    try:
-        headers = {"Content-Type": "application/cloudevents-batch+json"}
-        connection.request("POST", "/events", json.dumps(events), headers)
-        assert connection.getresponse().status == 204
-    finally:
-        connection.close()
+    daemon.publish(events)
 
 
 def noted(daemon: DaemonProcess) -> list[int]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.daemon import DaemonProcess, UnixHTTPConnection, install_plugin
+from tests.support.daemon import DaemonProcess, install_plugin
 from tests.support.wait import until
 
 #: Writes down each number that it gets. While there is a file ``slow`` beside that, it takes its time.
@@ -89,13 +89,7 @@ def publish(daemon: DaemonProcess, numbers: range) -> None:
         {"specversion": "1.0", "id": str(n), "source": "/t", "type": TYPES[n % 2], "data": n}
         for n in numbers
     ]
-    connection = UnixHTTPConnection(daemon.socket)
-    try:
-        headers = {"Content-Type": "application/cloudevents-batch+json"}
-        connection.request("POST", "/events", json.dumps(events), headers)
-        assert connection.getresponse().status == 204
-    finally:
-        connection.close()
+    daemon.publish(events)
 
 
 def replayed(daemon: DaemonProcess, *arguments: str, code: int = 0) -> dict[str, Any]:

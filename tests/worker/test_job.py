@@ -41,7 +41,7 @@ def job(directory: Path, plugin: str, **more: Any) -> Job:
 
 
 def call(*events: Event, chosen: list[int] | None = None) -> Call:
-    return Call([Cut.of(block_of(10, draft(*events)), chosen)])
+    return Call([Cut(block_of(10, draft(*events)), chosen)])
 
 
 def test_only_what_is_chosen_is_handled(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_only_what_is_chosen_is_handled(tmp_path: Path) -> None:
 
 def test_what_raises_leaves_nothing_behind(tmp_path: Path) -> None:
     counting = job(tmp_path, "Count", shared=True)
-    failed = counting.run(Call([Cut.of(block_of(0, draft(Event("count", subject="s"), Event("count", {}))))]))
+    failed = counting.run(Call([Cut(block_of(0, draft(Event("count", subject="s"), Event("count", {}))))]))
     raised = job(tmp_path, "Echo").run(call(Event("do.nothing", 0), Event("do.error", "no")))
 
     assert failed.raised is None

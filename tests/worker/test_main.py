@@ -78,7 +78,7 @@ def setup(directory: Path, name: str, **more: Any) -> Setup:
 def test_it_works_until_told_to_stop(worker: Started, tmp_path: Path) -> None:
     worker.say(setup(tmp_path, "Echo"))
     assert worker.hear() == Ready()
-    worker.say(Call([Cut.of(block_of(0, draft(Event("do.nothing", 1))))]))
+    worker.say(Call([Cut(block_of(0, draft(Event("do.nothing", 1))))]))
     outcome = worker.hear()
     assert isinstance(outcome, Outcome)
     assert len(outcome.drafts) == 1
@@ -108,7 +108,7 @@ def test_without_a_daemon_it_ends(worker: Started, tmp_path: Path) -> None:
 def test_an_outcome_is_told_where_there_is_no_memory_left(worker: Started, tmp_path: Path) -> None:
     worker.say(setup(tmp_path, "Echo", memory_limit=300 << 20))
     assert worker.hear() == Ready()
-    worker.say(Call([Cut.of(block_of(0, draft(*(Event("do.leak", n) for n in range(10)))))]))
+    worker.say(Call([Cut(block_of(0, draft(*(Event("do.leak", n) for n in range(10)))))]))
     outcome = worker.hear()
 
     assert isinstance(outcome, Outcome)
