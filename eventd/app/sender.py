@@ -13,7 +13,7 @@ from eventd.errors import EventdError
 from eventd.event import Draft
 from eventd.formats.blocks import merge, split
 from eventd.green import Signal
-from eventd.journal import Committed, Journal, Unit
+from eventd.journal import Journal, Unit
 
 __all__ = ["Sender"]
 
@@ -64,16 +64,10 @@ class Sender:
         """Returns when they are durable: while the journal refuses, everything waits in the outbox."""
         unit = Unit(drafts=[part for draft in merge(drafts) for part in split(draft)])
         while not self._ended.is_set():
-            outcome = self._answer(unit)
-            if isinstance(outcome, Committed):
-                self._outbox.written(drafts, outcome.first + sum(draft.count for draft in drafts))
+            try:
+                first = self._journal.commit(unit).first
+            except EventdError as error:
+                self._ended.wait(error.retry_after or TRY_AGAIN)
+            else:
+                self._outbox.written(drafts, first + sum(draft.count for draft in drafts))
                 return
-            self._ended.wait(outcome.retry_after or TRY_AGAIN)
-
-    def _answer(self, unit: Unit) -> Committed | EventdError:
-        known = Signal()
-        self._journal.submit(unit, known.set)
-        known.wait()
-        outcome = known.value
-        assert isinstance(outcome, Committed | EventdError)
-        return outcome

@@ -13,9 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from eventd.dispatch.deadletters import full_name
-from eventd.errors import EventdError, JournalUnavailable, NotFound
-from eventd.green import Signal
-from eventd.journal import Committed, Journal, Unit
+from eventd.errors import JournalUnavailable, NotFound
+from eventd.journal import Journal, Unit
 
 __all__ = ["Pausable", "Paused", "Pausing"]
 
@@ -68,13 +67,7 @@ class Paused:
 
         :raises EventdError: when the disk refuses; then it is as it was.
         """
-        known = Signal()
-        self._journal.submit(Unit(state={KEEPER: {name: b"" if paused else None}}), known.set)
-        known.wait()
-        outcome = known.value
-        assert isinstance(outcome, Committed | EventdError)
-        if isinstance(outcome, EventdError):
-            raise outcome
+        self._journal.commit(Unit(state={KEEPER: {name: b"" if paused else None}}))
         (self._names.add if paused else self._names.discard)(name)
         log.info("%s is %s", name, "paused" if paused else "resumed")
 

@@ -20,7 +20,7 @@ from eventd.dispatch.progress import VolatileStatus
 from eventd.errors import EventdError
 from eventd.formats.blocks import merge
 from eventd.green import Signal
-from eventd.journal import Committed, Journal, Unit
+from eventd.journal import Journal, Unit
 
 __all__ = ["VolatileLane"]
 
@@ -129,17 +129,11 @@ class VolatileLane:
     def _submit(self, unit: Unit) -> bool:
         """Whether it became durable; tried until it does, or until the daemon stops."""
         while True:
-            error = self._answer(unit)
-            if error is None:
+            try:
+                self._journal.commit(unit)
+            except EventdError as error:
+                log.warning("%s: what volatile events led to cannot be committed: %s", self._loan.consumer, error)
+                if self._stopped.wait(error.retry_after or TRY_AGAIN):
+                    return False
+            else:
                 return True
-            log.warning("%s: what volatile events led to cannot be committed: %s", self._loan.consumer, error)
-            if self._stopped.wait(error.retry_after or TRY_AGAIN):
-                return False
-
-    def _answer(self, unit: Unit) -> EventdError | None:
-        known = Signal()
-        self._journal.submit(unit, known.set)
-        known.wait()
-        outcome = known.value
-        assert isinstance(outcome, Committed | EventdError)
-        return None if isinstance(outcome, Committed) else outcome

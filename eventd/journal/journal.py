@@ -108,6 +108,20 @@ class Journal(Desk):
         self.queued += 1
         self._writer.submit(Job(unit, done, size))
 
+    def commit(self, unit: Unit) -> Committed:
+        """Make a unit durable; the green thread waits until it is.
+
+        :raises EventdError: when it was refused.
+        """
+        known = Signal()
+        self.submit(unit, known.set)
+        known.wait()
+        outcome = known.value
+        if isinstance(outcome, EventdError):
+            raise outcome
+        assert isinstance(outcome, Committed)
+        return outcome
+
     def read(self, offset: int, limit: int = READ_BYTES) -> list[Block]:
         """Blocks from the one that holds ``offset`` on: about ``limit`` bytes, at least one.
 

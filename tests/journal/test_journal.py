@@ -61,6 +61,18 @@ def test_what_is_submitted_is_durable_when_it_is_told(tmp_path: Path) -> None:
     on_hub(main)
 
 
+def test_who_commits_waits_and_is_told_why_not(tmp_path: Path) -> None:
+    def main() -> None:
+        with opened(tmp_path) as journal:
+            assert journal.commit(Unit(drafts=[draft(3)])).first == 0
+            assert journal.end == 3
+            journal.close()
+            with pytest.raises(JournalUnavailable):
+                journal.commit(Unit(drafts=[draft(1)]))
+
+    on_hub(main)
+
+
 def test_outcomes_come_in_order_and_a_bad_listener_harms_nobody(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
