@@ -7,6 +7,7 @@
     forward_entries  [time, record] of the Forward protocol
     blocks           what the journal keeps, back to events
     compression      gzip, deflate and zstd under a limit
+    breath           how long work lets others have their turn
 
 Readers check and keep the bytes as they came; they never hand on what could not be
 read back. Nothing here knows sockets, the journal or plugins.

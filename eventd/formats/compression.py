@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import zstandard
 
 from eventd.errors import MalformedInput, TooLarge, UnsupportedFormat
+from eventd.formats.breath import Breathe, hold, paced
 
 __all__ = ["inflate"]
 
@@ -30,11 +31,12 @@ GZIP, ZLIB, BARE = 31, 15, -15
 MOST_WINDOW = 1 << 27
 
 
-def inflate(kind: str, data: bytes, limit: int) -> bytes:
+def inflate(kind: str, data: bytes, limit: int, breathe: Breathe = hold) -> bytes:
     """Inflate ``data``, all of its members or frames one behind the other.
 
     :param kind: ``gzip``, ``deflate`` or ``zstd``.
     :param limit: the most bytes that may come out; 0 is no limit.
+    :param breathe: called now and then.
     :raises UnsupportedFormat: for any other kind.
     :raises TooLarge: when more than ``limit`` bytes come out.
     :raises MalformedInput: when ``data`` is damaged or cut short.
@@ -49,14 +51,14 @@ def inflate(kind: str, data: bytes, limit: int) -> bytes:
     else:
         raise UnsupportedFormat(f"unknown compression {kind!r}", hint="gzip, deflate and zstd are understood")
     try:
-        return _gather(pieces, limit)
+        return _gather(pieces, limit, breathe)
     except (zlib.error, zstandard.ZstdError) as error:
         raise MalformedInput(f"damaged {kind}: {error}") from None
 
 
-def _gather(pieces: Iterator[bytes], limit: int) -> bytes:
+def _gather(pieces: Iterator[bytes], limit: int, breathe: Breathe) -> bytes:
     gathered, size = [], 0
-    for piece in pieces:
+    for piece in paced(pieces, breathe):
         size += len(piece)
         if limit and size > limit:
             raise TooLarge(f"inflates to more than {limit} bytes")

@@ -20,6 +20,7 @@ import msgspec
 from eventd.errors import InvalidEvent, TooLarge, UnsupportedFormat
 from eventd.event import Draft, Encoding
 from eventd.formats import json_events, msgpack_events, rules
+from eventd.formats.breath import Breathe, hold
 from eventd.formats.parts import check_json_parts
 from eventd.formats.payloads import check_depth, check_payload
 from eventd.formats.rules import Schemas
@@ -48,10 +49,16 @@ class EventLimits(Protocol):
 
 
 def read(
-    content_type: str | None, headers: Iterable[tuple[str, str]], body: bytes, schemas: Schemas, limits: EventLimits
+    content_type: str | None,
+    headers: Iterable[tuple[str, str]],
+    body: bytes,
+    schemas: Schemas,
+    limits: EventLimits,
+    breathe: Breathe = hold,
 ) -> Draft:
     """Read a request's events. An empty batch makes a draft of none.
 
+    :param breathe: called now and then while a batch is read.
     :raises UnsupportedFormat: when it is no CloudEvent in any mode and format that eventd speaks.
     :raises MalformedInput: when the body is not what ``content_type`` says.
     :raises InvalidEvent: when an event breaks a rule.
@@ -59,7 +66,7 @@ def read(
     """
     media_type = (content_type or "").partition(";")[0].strip().lower()
     if media_type.startswith(BATCH):
-        return _limited(_reader(media_type[len(BATCH) :]).read_batch(body, schemas), limits)
+        return _limited(_reader(media_type[len(BATCH) :]).read_batch(body, schemas, breathe=breathe), limits)
     if media_type.startswith(STRUCTURED):
         return _reader(media_type[len(STRUCTURED) :]).read_event(body, schemas)
     return _read_binary(content_type, headers, body, schemas)

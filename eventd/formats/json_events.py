@@ -22,6 +22,7 @@ from msgspec import UNSET, Raw
 from eventd.errors import InvalidEvent, MalformedInput
 from eventd.event import Draft, Encoding
 from eventd.formats import plain, rules
+from eventd.formats.breath import Breathe, hold
 from eventd.formats.json_writer import encode, write
 from eventd.formats.parts import check_json_parts
 from eventd.formats.payloads import Fill, check_depth, check_payload, distinct, read_each
@@ -62,21 +63,26 @@ def read_event(raw: bytes | Raw, schemas: Schemas, *, fill: Fill | None = None) 
     return Draft(Encoding.JSON, 1, (type,), body)
 
 
-def read_events(raws: Sequence[Raw | bytes], schemas: Schemas, fill: Fill | None = None) -> Draft:
+def read_events(
+    raws: Sequence[Raw | bytes], schemas: Schemas, fill: Fill | None = None, breathe: Breathe = hold
+) -> Draft:
     """Read events that stand or fall together; the error has the index of the wrong one."""
-    bodies, types = read_each(raws, lambda raw: _read(raw, schemas, fill))
+    bodies, types = read_each(raws, lambda raw: _read(raw, schemas, fill), breathe)
     return Draft(Encoding.JSON, len(bodies), distinct(types), b",".join(bodies))
 
 
-def read_batch(body: bytes | Raw, schemas: Schemas, fill: Fill | None = None) -> Draft:
+def read_batch(
+    body: bytes | Raw, schemas: Schemas, fill: Fill | None = None, breathe: Breathe = hold
+) -> Draft:
     """Read an array of events; an empty one makes a draft of none."""
     body = bytes(body)
     check_json_parts(body)
+    breathe()
     try:
         raws = _decode_array(body)
     except NOT_JSON as error:
         raise MalformedInput(f"not a JSON array: {error}") from None
-    return read_events(raws, schemas, fill)
+    return read_events(raws, schemas, fill, breathe)
 
 
 def decode_body(body: bytes) -> list[dict[str, Any]]:

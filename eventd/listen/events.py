@@ -7,7 +7,7 @@ import re
 from eventd.errors import EventdError, MalformedInput
 from eventd.event import Draft
 from eventd.formats import http_binding
-from eventd.green import Signal
+from eventd.green import Signal, give_way
 from eventd.listen.door import Door
 from eventd.protocol.messages import Request, Response
 
@@ -51,7 +51,7 @@ def post_events(request: Request, door: Door) -> Draft | Response:
     Binary, structured and batched content mode: CloudEvents HTTP binding 1.0.2, section 3.
     """
     draft = http_binding.read(
-        request.header("content-type"), request.headers, request.body, door.schemas, door.limits
+        request.header("content-type"), request.headers, request.body, door.schemas, door.limits, give_way
     )
     return draft if draft.count else Response(204)
 

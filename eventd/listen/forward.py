@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from eventd.errors import EventdError
-from eventd.green import Stream
+from eventd.green import Stream, give_way
 from eventd.listen.connection import Connection
 from eventd.listen.door import Door
 from eventd.protocol.forward import Chunk, ForwardSession
@@ -24,7 +24,7 @@ class ForwardConnection(Connection):
 
     def __init__(self, door: Door, stream: Stream) -> None:
         super().__init__(door, stream)
-        self._session = ForwardSession(door.limits, door.schemas, door.origin)
+        self._session = ForwardSession(door.limits, door.schemas, door.origin, give_way)
 
     def receive(self, data: bytes) -> None:
         """Take bytes, and every chunk that they complete."""

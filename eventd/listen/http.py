@@ -32,7 +32,7 @@ class HTTPConnection(Connection):
     def __init__(self, door: Door, stream: Stream, routes: Routes) -> None:
         super().__init__(door, stream)
         self._routes = routes
-        self._session = HTTPSession(door.limits, client=stream.peer)
+        self._session = HTTPSession(door.limits, client=stream.peer, breathe=give_way)
         self.upgrade: Request | None = None
         # An answer may be larger than any bound: a reader that is slow is waited for, in ``_await_reader``.
         stream.over = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from eventd.errors import ClientError, EventdError, MalformedInput, RateLimited, Stopping, TooSlow
-from eventd.green import WRITE_LIMIT, Stream
+from eventd.green import WRITE_LIMIT, Stream, give_way
 from eventd.listen.connection import FAREWELL, LINGER, Connection
 from eventd.listen.door import Door
 from eventd.listen.leave import come_back
@@ -147,7 +147,7 @@ class WebSocketConnection(Connection):
         codec = self._codec
         assert codec is not None
         try:
-            asked = codec.read(message, self.door.schemas, self.door.limits)
+            asked = codec.read(message, self.door.schemas, self.door.limits, give_way)
             if isinstance(asked, native.Publish):
                 self._gather(asked)
             else:

@@ -25,6 +25,7 @@ import msgspec
 
 from eventd.errors import ClientError, MalformedInput, TooLarge
 from eventd.event import Draft
+from eventd.formats.breath import Breathe, hold
 from eventd.formats.forward_entries import read_entries, read_packed
 from eventd.protocol.forward_frames import Frame, entries_of, is_heartbeat, read_frame
 from eventd.protocol.limits import Limits
@@ -57,15 +58,18 @@ class Chunk(msgspec.Struct):
 class ForwardSession:
     """The server's end of one connection.
 
-    :param origin: the ``source`` of its events.
+    :param origin: the ``source`` of its events. :param breathe: called now and then while much is read.
     """
 
-    __slots__ = ("_base", "_buffer", "_error", "_parser", "limits", "origin", "schemas")
+    __slots__ = ("_base", "_breathe", "_buffer", "_error", "_parser", "limits", "origin", "schemas")
 
-    def __init__(self, limits: Limits, schemas: Mapping[str, Any], origin: str) -> None:
+    def __init__(
+        self, limits: Limits, schemas: Mapping[str, Any], origin: str, breathe: Breathe = hold
+    ) -> None:
         self.limits = limits
         self.schemas = schemas
         self.origin = origin
+        self._breathe = breathe
         #: Bytes of the frame under way; the parser has seen them all.
         self._buffer: bytearray | bytes = b""
         #: Where in the parser's count the buffer begins.
@@ -90,7 +94,7 @@ class ForwardSession:
         try:
             for frame in self._frames(data):
                 if not is_heartbeat(frame):
-                    gathered.take(read_frame(frame, self.limits))
+                    gathered.take(read_frame(frame, self.limits, self._breathe))
         except ClientError as error:
             self._error = error
             self._buffer, self._parser = b"", None

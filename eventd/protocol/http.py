@@ -24,6 +24,7 @@ import h11
 import msgspec
 
 from eventd.errors import ClientError, EventdError, InvalidEvent, MalformedInput, TooLarge, UnsupportedFormat
+from eventd.formats.breath import Breathe, hold
 from eventd.formats.compression import inflate
 from eventd.protocol.limits import Limits
 from eventd.protocol.messages import Request, Response
@@ -49,13 +50,17 @@ class HTTPSession:
     """The server's end of one connection.
 
     :param client: the peer's address, put into each request.
+    :param breathe: called now and then while a body is inflated.
     """
 
-    __slots__ = ("_bare", "_body", "_connection", "_out", "_refused", "_request", "busy", "client", "last", "limits")
+    __slots__ = (
+        "_bare", "_body", "_breathe", "_connection", "_out", "_refused", "_request", "busy", "client", "last", "limits",
+    )  # fmt: skip
 
-    def __init__(self, limits: Limits, *, client: str | None = None) -> None:
+    def __init__(self, limits: Limits, *, client: str | None = None, breathe: Breathe = hold) -> None:
         self.limits = limits
         self.client = client
+        self._breathe = breathe
         #: A request is handed out and its response is not complete.
         self.busy = False
         #: The next answer is the last one, and says so.
@@ -211,7 +216,7 @@ class HTTPSession:
         self.busy, self._bare = True, request.method == "HEAD"
         coding = ", ".join(value for name, value in request.headers if name == "content-encoding").strip().lower()
         if coding and coding != "identity":
-            body = _inflated(coding, body, self.limits)
+            body = _inflated(coding, body, self.limits, self._breathe)
         request.body = body
         return request
 
@@ -259,11 +264,11 @@ def _request(event: h11.Request, headers: list[tuple[str, str]], client: str | N
     )
 
 
-def _inflated(coding: str, body: bytes, limits: Limits) -> bytes:
+def _inflated(coding: str, body: bytes, limits: Limits, breathe: Breathe) -> bytes:
     kind = {"x-gzip": "gzip"}.get(coding, coding)
     if kind not in ("gzip", "deflate", "zstd"):
         raise UnsupportedFormat(f"Content-Encoding {coding!r} is not supported", hint="send gzip, deflate or zstd")
-    return inflate(kind, body, limits.decompressed_size)
+    return inflate(kind, body, limits.decompressed_size, breathe)
 
 
 @lru_cache(1)

@@ -14,7 +14,7 @@ server says. It does not know subscriptions, connections or the journal.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import msgspec
 from msgspec import Raw
@@ -22,6 +22,7 @@ from msgspec import Raw
 from eventd.errors import ClientError, InvalidEvent, MalformedInput, TooLarge, UnsupportedFormat
 from eventd.event import Draft
 from eventd.formats import json_events, msgpack_events
+from eventd.formats.breath import Breathe, hold
 from eventd.formats.parts import check_json_parts, check_msgpack_parts
 from eventd.formats.plain import Plain
 from eventd.protocol.answers import Answers
@@ -75,15 +76,20 @@ class _Anything(msgspec.Struct, gc=False):
     """Any map: what an event is before someone looks into it."""
 
 
+class _ReadEvents(Protocol):
+    """Reads events that stand or fall together."""
+
+    def __call__(self, raws: Sequence[Raw], schemas: Mapping[str, Any], *, breathe: Breathe) -> Draft:
+        """Read them."""
+
+
 class Codec(Answers):
     """One of the two ways to write the same messages.
 
     :param text: whether it is JSON, in text messages, or msgpack, in binary ones.
     """
 
-    def __init__(
-        self, name: str, text: bool, read_events: Callable[[Sequence[Raw], Mapping[str, Any]], Draft]
-    ) -> None:
+    def __init__(self, name: str, text: bool, read_events: _ReadEvents) -> None:
         super().__init__(text)
         module: Any = msgspec.json if text else msgspec.msgpack
         self.name = name
@@ -95,9 +101,12 @@ class Codec(Answers):
         self._list: Callable[[Raw], list[Raw]] = module.Decoder(list[Raw]).decode
         self._maps: Callable[[Raw], list[_Anything]] = module.Decoder(list[_Anything]).decode
 
-    def read(self, message: Message, schemas: Mapping[str, Any], limits: Limits) -> Publish | Ask:
+    def read(
+        self, message: Message, schemas: Mapping[str, Any], limits: Limits, breathe: Breathe = hold
+    ) -> Publish | Ask:
         """Read one message of a client.
 
+        :param breathe: called now and then while many events are read.
         :raises Nacked: answer it with ``nack``. :raises Declined: answer it with ``error`` and go on.
         :raises ClientError: for anything else, answer it with ``error`` and close.
         """
@@ -114,11 +123,11 @@ class Codec(Answers):
         if told.op != "publish":
             raise _unknown(told.op)
         try:
-            raws = self._read_list(told.events, limits)
+            raws = self._read_list(told.events, limits, breathe)
         except ClientError as error:
             raise Nacked(answer_to, error, 1) from error
         try:
-            return Publish(answer_to, self._read_events(raws, schemas))
+            return Publish(answer_to, self._read_events(raws, schemas, breathe=breathe))
         except ClientError as error:
             raise Nacked(answer_to, error, len(raws)) from error
 
@@ -133,14 +142,17 @@ class Codec(Answers):
             raise MalformedInput(f"not a message of {self.name}: {error}") from error
         return told
 
-    def _read_list(self, events: Raw, limits: Limits) -> list[Raw]:
+    def _read_list(self, events: Raw, limits: Limits, breathe: Breathe) -> list[Raw]:
         """The events of a publish, one by one and not looked at."""
         if not events:
             raise InvalidEvent("is missing", attribute="events")
         try:
             if len(bytes(events)) > MUCH:
+                breathe()
                 self._check_parts(bytes(events))
+                breathe()
                 _count(self._maps(events), limits)
+                breathe()
             raws = self._list(events)
         except (msgspec.MsgspecError, RecursionError) as error:
             raise InvalidEvent(f"is not a list of maps: {error}", attribute="events") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import time
 import zlib
 
@@ -96,3 +97,10 @@ def test_many_members_of_nothing_do_not_hold_the_hub(kind: str):
     start = time.perf_counter()
     assert inflate(kind, empty, 1000) == b""
     assert time.perf_counter() - start < 1.0
+
+
+@pytest.mark.parametrize("kind", WAYS)
+def test_between_two_pieces_others_have_their_turn(kind: str):
+    taken: list[None] = []
+    inflate(kind, WAYS[kind](os.urandom(1_000_000)), 0, lambda: taken.append(None))
+    assert len(taken) >= 9

@@ -10,7 +10,7 @@ import pytest
 from eventd.errors import InvalidEvent
 from eventd.event import UNSET
 from eventd.formats import rules
-from eventd.formats.payloads import MOST_TYPES, Fill, check_depth, check_payload, distinct
+from eventd.formats.payloads import IN_A_ROW, MOST_TYPES, Fill, check_depth, check_payload, distinct, read_each
 
 
 class Inner(msgspec.Struct):
@@ -69,3 +69,10 @@ def test_ids_that_are_filled_in_are_never_the_same():
 
 def test_what_is_filled_in_keeps_to_the_rules():
     rules.check({"type": "a", **Fill("/a").absent({"type": "a"})})
+
+
+@pytest.mark.parametrize(("count", "breaths"), [(0, 0), (1, 0), (IN_A_ROW, 1), (3 * IN_A_ROW, 3)])
+def test_between_many_events_others_have_their_turn(count: int, breaths: int):
+    taken: list[None] = []
+    bodies, types = read_each([b"{}"] * count, lambda raw: (raw, "a"), lambda: taken.append(None))
+    assert (len(bodies), len(types), len(taken)) == (count, count, breaths)

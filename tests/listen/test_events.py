@@ -11,7 +11,7 @@ from eventd.errors import EventdError, InvalidEvent, JournalUnavailable, Malform
 from eventd.event import Draft, Encoding
 from eventd.listen.events import MOST_RATE, Outcome, deliver, post_events, validate_webhook
 from eventd.protocol.messages import Request
-from tests.listen.world import EVENT, World, on_hub
+from tests.listen.world import EVENT, MANY, World, on_hub, others_ran
 
 BATCH = "application/cloudevents-batch+json"
 
@@ -131,3 +131,9 @@ def test_an_origin_that_cannot_be_sent_back_is_refused(origin: str) -> None:
 def test_a_rate_that_is_no_positive_number_is_refused(rate: str) -> None:
     with World() as world, pytest.raises(MalformedInput):
         validate_webhook(ask(webhook_request_origin="e.com", webhook_request_rate=rate), world.door)
+
+
+@on_hub
+def test_others_have_their_turn_while_a_large_batch_is_read() -> None:
+    with World() as world:
+        assert others_ran(lambda: post_events(post(MANY, content_type=BATCH), world.door))

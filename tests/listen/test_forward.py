@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import time
 from typing import Any
 
@@ -10,7 +11,7 @@ import msgpack
 from eventd.errors import JournalUnavailable
 from eventd.listen.forward import ForwardConnection
 from eventd.listen.rates import Rates
-from tests.listen.world import Peer, World, on_hub, wait
+from tests.listen.world import Peer, World, on_hub, others_ran, wait
 
 
 def forward(world: World, **options: int) -> tuple[ForwardConnection, Peer]:
@@ -138,3 +139,13 @@ def test_over_the_rate_chunks_are_acknowledged_and_what_follows_is_read_later() 
         assert peer.read(len(ack("two"))) == ack("two")
         assert time.monotonic() - began >= 0.2
         assert world.books.rejected == {}
+
+
+@on_hub
+def test_others_have_their_turn_while_a_chunk_is_inflated() -> None:
+    with World() as world:
+        connection, peer = forward(world)
+        entries = gzip.compress(msgpack.packb([1, {"zeros": bytes(world.door.limits.decompressed_size - 100)}]))
+        packed = msgpack.packb(["a.b", entries, {"chunk": "one", "compressed": "gzip"}])
+        assert others_ran(lambda: connection.receive(packed))
+        assert peer.read(len(ack("one"))) == ack("one")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from eventd.listen.rates import Rates
 from eventd.listen.routes import Streamed
 from eventd.protocol.limits import Limits
 from eventd.protocol.messages import Request, Response
-from tests.listen.world import EVENT, STRUCTURED, Peer, World, on_hub, request, wait
+from tests.listen.world import EVENT, STRUCTURED, Peer, World, on_hub, others_ran, request, wait
 
 POST = request("POST", "/events", json.dumps(EVENT).encode(), **STRUCTURED)
 
@@ -381,3 +382,11 @@ def test_over_the_rate_a_request_is_told_when_to_come_back_and_nothing_of_it_is_
         assert world.count == 1
         assert world.books.received == {"test": 2}
         assert world.books.rejected == {"rate_limited": 1}
+
+
+@on_hub
+def test_others_have_their_turn_while_a_body_is_inflated() -> None:
+    with World() as world:
+        session = http(world)[0]._session
+        body = gzip.compress(bytes(world.door.limits.decompressed_size))
+        assert others_ran(lambda: next(iter(session.receive(request("POST", "/", body, Content_Encoding="gzip")))))

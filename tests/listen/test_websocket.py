@@ -6,6 +6,7 @@ import gc
 import json
 import time
 
+import msgpack
 import pytest
 from websockets.frames import Opcode
 from websockets.server import ServerProtocol
@@ -18,9 +19,10 @@ from eventd.listen.rates import Rates
 from eventd.listen.websocket import HOLDS_FOR, WebSocketConnection
 from eventd.protocol.framing import Parser
 from eventd.protocol.limits import Limits
+from eventd.protocol.native import CODECS
 from eventd.protocol.websocket import WebSocketSession
 from eventd.volatile import Volatile
-from tests.listen.world import EVENT, WebSocketPeer, World, on_hub, wait
+from tests.listen.world import EVENT, MANY, WebSocketPeer, World, on_hub, others_ran, wait
 from tests.support.publishers import UPGRADE, frame
 
 NATIVE = "eventd.v1.json"
@@ -393,3 +395,16 @@ def test_one_that_is_gone_leaves_nothing_to_the_collector(last: bytes) -> None:
         assert living() <= before
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("name", CODECS)
+@on_hub
+def test_others_have_their_turn_while_a_large_publish_is_read(name: str) -> None:
+    with World() as world:
+        connection, peer = websocket(world, name)
+        encode = json.dumps if name == "eventd.v1.json" else msgpack.packb
+        data = encode({"op": "publish", "id": 1, "events": MANY})
+        opcode = 1 if isinstance(data, str) else 2
+        assert others_ran(lambda: connection.receive(frame(data.encode() if isinstance(data, str) else data, opcode)))
+        wait(lambda: world.count == len(MANY))
+        assert peer.frame() is not None

@@ -25,13 +25,15 @@ from eventd.observe.books import Books
 from eventd.protocol.limits import Limits
 from tests.support.wait import until
 
-__all__ = ["EVENT", "STRUCTURED", "Peer", "WebSocketPeer", "World", "on_hub", "request", "wait"]
+__all__ = ["EVENT", "MANY", "STRUCTURED", "Peer", "WebSocketPeer", "World", "on_hub", "others_ran", "request", "wait"]
 
 F = TypeVar("F", bound=Callable[..., None])
 P = TypeVar("P", bound="Peer")
 
 EVENT = {"specversion": "1.0", "id": "1", "source": "/s", "type": "a.b"}
 STRUCTURED = {"Content-Type": "application/cloudevents+json"}
+#: So many of them that reading them takes several turns.
+MANY = [{**EVENT, "id": str(number)} for number in range(10_000)]
 
 #: Seconds after which a peer gives up: a test that waits for nothing fails.
 PATIENCE = 5.0
@@ -49,6 +51,17 @@ def on_hub(test: F) -> F:
 
 def wait(condition: Callable[[], Any], what: str = "") -> Any:
     return until(condition, what=what, pause=green.sleep)
+
+
+def others_ran(work: Callable[[], object]) -> bool:
+    """Whether another green thread had its turn while ``work`` was done."""
+    turns: list[None] = []
+    group = green.Group("others")
+    group.spawn("other", lambda: [turns.append(None), green.sleep(), turns.append(None)])
+    work()
+    ran = bool(turns)
+    assert group.stop(PATIENCE)
+    return ran
 
 
 def request(method: str, path: str, body: bytes = b"", **headers: str) -> bytes:

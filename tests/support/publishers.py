@@ -26,7 +26,10 @@ CLOSE = 8
 def frame(data: bytes, opcode: int = 1) -> bytes:
     """A client's frame; its mask is zero, which leaves the data as it is."""
     size = len(data)
-    length = bytes([0x80 | size]) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
+    if size < 126:
+        length = bytes([0x80 | size])
+    else:
+        length = b"\xfe" + size.to_bytes(2, "big") if size < 1 << 16 else b"\xff" + size.to_bytes(8, "big")
     return bytes([0x80 | opcode]) + length + b"\0\0\0\0" + data
 
 
