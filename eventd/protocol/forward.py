@@ -61,7 +61,7 @@ class ForwardSession:
     :param origin: the ``source`` of its events. :param breathe: called now and then while much is read.
     """
 
-    __slots__ = ("_base", "_breathe", "_buffer", "_error", "_parser", "limits", "origin", "schemas")
+    __slots__ = ("_base", "_buffer", "_error", "_parser", "breathe", "limits", "origin", "schemas")
 
     def __init__(
         self, limits: Limits, schemas: Mapping[str, Any], origin: str, breathe: Breathe = hold
@@ -69,7 +69,7 @@ class ForwardSession:
         self.limits = limits
         self.schemas = schemas
         self.origin = origin
-        self._breathe = breathe
+        self.breathe = breathe
         #: Bytes of the frame under way; the parser has seen them all.
         self._buffer: bytearray | bytes = b""
         #: Where in the parser's count the buffer begins.
@@ -94,7 +94,7 @@ class ForwardSession:
         try:
             for frame in self._frames(data):
                 if not is_heartbeat(frame):
-                    gathered.take(read_frame(frame, self.limits, self._breathe))
+                    gathered.take(read_frame(frame, self.limits, self.breathe))
         except ClientError as error:
             self._error = error
             self._buffer, self._parser = b"", None
@@ -167,14 +167,16 @@ class _Gathered:
         return self._chunks
 
     def _read(self, frame: Frame) -> tuple[Draft | None, Counter[str]]:
-        origin, schemas = self._session.origin, self._session.schemas
         if frame.kind == "signal":
             return None, Counter({NOT_LOGS: 1})
+        tag, session = frame.tag, self._session
+        origin, schemas, breathe = session.origin, session.schemas, session.breathe
         if frame.kind == "packed":
-            size = entries_of(frame.body, self._session.limits) or frame.size
-            return read_packed(frame.tag, frame.body, size_hint=size, origin=origin, schemas=schemas)
+            breathe()
+            size = entries_of(frame.body, session.limits) or frame.size
+            return read_packed(tag, frame.body, size_hint=size, origin=origin, schemas=schemas, breathe=breathe)
         entries = frame.body if frame.kind == "forward" else [frame.body]
-        return read_entries(frame.tag, entries, origin=origin, schemas=schemas)
+        return read_entries(tag, entries, origin=origin, schemas=schemas, breathe=breathe)
 
     def _flush(self) -> None:
         """Make a chunk of the messages of each tag, before something that is not one."""

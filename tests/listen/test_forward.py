@@ -149,3 +149,13 @@ def test_others_have_their_turn_while_a_chunk_is_inflated() -> None:
         packed = msgpack.packb(["a.b", entries, {"chunk": "one", "compressed": "gzip"}])
         assert others_ran(lambda: connection.receive(packed))
         assert peer.read(len(ack("one"))) == ack("one")
+
+
+@on_hub
+def test_others_have_their_turn_while_entries_are_looked_at_one_by_one() -> None:
+    with World() as world:
+        connection, peer = forward(world)
+        large = chunk("one", *[{"n": number} for number in range(20_000)], "no record")
+        assert others_ran(lambda: connection.receive(large))
+        assert peer.read(len(ack("one"))) == ack("one")
+        assert world.books.rejected == {"invalid_event": 1}
