@@ -240,7 +240,7 @@ class Daemon:
         )
         routes.add("POST", PRUNE, prune_route(self._prune), admin=True)
         for path, receive in self.dispatcher.webhooks.routes().items():
-            routes.add("POST", path, _webhook(receive))
+            routes.add("POST", path, _webhook(receive), metered=True)
         return routes
 
     def _journal(self) -> Journal:

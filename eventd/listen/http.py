@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 from eventd.errors import EventdError, NotAllowed, RateLimited, TooSlow
 from eventd.event import Draft
@@ -84,12 +85,25 @@ class HTTPConnection(Connection):
 
     def _response(self, request: Request) -> Response | Streamed:
         try:
+            self._meter(request)
             answer = self._routes.answer(request, self.door)
             return self._publish(answer) if isinstance(answer, Draft) else answer
         except EventdError as error:
             if not isinstance(error, (NotAllowed, RateLimited, MethodNotAllowed)):
                 self.door.refuse(error, self.stream.peer)
             return self._explain(error)
+
+    def _meter(self, request: Request) -> None:
+        """Let a request pass whose events are not known before it is answered.
+
+        :raises RateLimited: when its sender sends more than it may.
+        """
+        if self.allowance is not None and self._routes.metered(request):
+            try:
+                self.allowance.ask(1, len(request.body), time.monotonic())
+            except RateLimited as error:
+                self.door.book.fault(error)
+                raise
 
     def _publish(self, draft: Draft) -> Response:
         try:

@@ -29,6 +29,14 @@ class Streamed(NamedTuple):
 Route = Callable[[Request, Door], Response | Streamed | Draft]
 
 
+class _Place(NamedTuple):
+    """What stands at a method and a path."""
+
+    route: Route
+    admin: bool
+    metered: bool
+
+
 class MethodNotAllowed(NotFound):
     """The route exists, for other methods."""
 
@@ -41,12 +49,18 @@ class MethodNotAllowed(NotFound):
 
 
 class Routes:
-    """A table of routes; ``admin`` ones are only for listeners that are trusted."""
+    """A table of routes.
+
+    ``admin`` ones are only for listeners that are trusted. A request to a ``metered`` one counts as an event of its
+    sender's, with the bytes of its body: how many events become of it, only the route knows.
+    """
 
     def __init__(self) -> None:
-        self._routes: dict[str, dict[str, tuple[Route, bool]]] = {}
+        self._routes: dict[str, dict[str, _Place]] = {}
 
-    def add(self, method: str, path: str, route: Route, *, admin: bool = False) -> None:
+    def add(
+        self, method: str, path: str, route: Route, *, admin: bool = False, metered: bool = False
+    ) -> None:
         """Let ``route`` answer ``method`` on ``path``; a last part ``*`` stands for any that has no route of its own.
 
         :raises ValueError: when something answers there already.
@@ -54,7 +68,7 @@ class Routes:
         methods = self._routes.setdefault(path, {})
         if method in methods:
             raise ValueError(f"{method} {path} is taken")
-        methods[method] = (route, admin)
+        methods[method] = _Place(route, admin, metered)
 
     def find(self, request: Request, *, admin: bool) -> Route:
         """The route for a request.
@@ -62,17 +76,20 @@ class Routes:
         :raises NotFound: for an unknown path. :raises MethodNotAllowed: for a known one with other methods.
         :raises NotAllowed: for an admin route on a listener that is not trusted.
         """
-        parent = request.path.rpartition("/")[0]
-        methods = self._routes.get(request.path) or self._routes.get(f"{parent}/*")
+        methods = self._methods(request)
         if methods is None:
             raise NotFound(f"there is nothing at {request.path[:200]!r}", hint="events go to POST /events")
-        method = "GET" if request.method == "HEAD" else request.method
-        if method not in methods:
+        place = methods.get(_method(request))
+        if place is None:
             raise MethodNotAllowed(request.method[:20], sorted({*methods, *(["HEAD"] if "GET" in methods else [])}))
-        route, for_admin = methods[method]
-        if for_admin and not admin:
+        if place.admin and not admin:
             raise NotAllowed(f"{request.path} is for administrators", hint="use the unix socket in the run directory")
-        return route
+        return place.route
+
+    def metered(self, request: Request) -> bool:
+        """Whether the request is to a route that is metered."""
+        place = (self._methods(request) or {}).get(_method(request))
+        return place is not None and place.metered
 
     def answer(self, request: Request, door: Door) -> Response | Streamed | Draft:
         """Answer a request; a route that fails costs only its own request.
@@ -87,3 +104,11 @@ class Routes:
         except Exception as error:
             log.exception("%s %s failed", request.method, request.path)
             raise EventdError("the request could not be handled", hint="the daemon's log says why") from error
+
+    def _methods(self, request: Request) -> dict[str, _Place] | None:
+        parent = request.path.rpartition("/")[0]
+        return self._routes.get(request.path) or self._routes.get(f"{parent}/*")
+
+
+def _method(request: Request) -> str:
+    return "GET" if request.method == "HEAD" else request.method

@@ -390,3 +390,19 @@ def test_others_have_their_turn_while_a_body_is_inflated() -> None:
         session = http(world)[0]._session
         body = gzip.compress(bytes(world.door.limits.decompressed_size))
         assert others_ran(lambda: next(iter(session.receive(request("POST", "/", body, Content_Encoding="gzip")))))
+
+
+@on_hub
+def test_over_the_rate_a_metered_route_is_not_asked() -> None:
+    with World() as world:
+        asked: list[Request] = []
+        for path in ("/metered", "/free"):
+            metered = path == "/metered"
+            world.routes.add("POST", path, lambda request, _: asked.append(request) or Response(), metered=metered)
+        connection, peer = http(world)
+        connection.allowance = Rates(connection_events=1).enter("a")
+        posts = [request("POST", path, b"{}") for path in ("/metered", "/metered", "/free")]
+        peer.send(b"".join(posts))
+        assert [peer.response()[0] for _ in posts] == [200, 429, 200]
+        assert [one.path for one in asked] == ["/metered", "/free"]
+        assert world.books.faults == {"rate_limited": 1}

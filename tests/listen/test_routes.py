@@ -89,3 +89,9 @@ def test_what_a_route_raises_on_purpose_is_passed_on_and_the_rest_is_ours(
         assert raised.value.http_status == 500
         assert "secret" not in str(raised.value)
         assert "GET /broken failed" in caplog.text
+
+
+def test_what_counts_as_an_event_of_its_sender_is_known_before_it_is_answered(routes: Routes) -> None:
+    routes.add("POST", "/hooks/*", ok, metered=True)
+    asked = [("POST", "/hooks/a"), ("GET", "/hooks/a"), ("POST", "/open"), ("POST", "/nowhere")]
+    assert [routes.metered(ask(*each)) for each in asked] == [True, False, False, False]
