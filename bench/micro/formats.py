@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import timeit
 from collections.abc import Callable
+from functools import partial
 
 import msgspec
 from msgspec.msgpack import Ext
@@ -15,6 +16,7 @@ from eventd.event import Block, Draft, Event
 from eventd.formats import blocks, json_events, msgpack_events, rules
 from eventd.formats.forward_entries import array_header, read_entries, read_packed
 from eventd.formats.payloads import Fill
+from eventd.formats.placed import placed
 from eventd.routing import Router
 
 __all__ = ["main"]
@@ -103,6 +105,8 @@ def measure_forward() -> None:
     measure("Forward packed, number told", 0.15, hinted, events=EVENTS)
     measure("Forward packed, number found", 0.3, counted, events=EVENTS)
     measure("Forward block to events", 0.45, lambda: blocks.decode(kept), events=EVENTS)
+    for name, json in (("JSON", True), ("msgpack", False)):
+        measure(f"Forward block to placed {name}", 3.5, partial(placed, kept, json=json), events=EVENTS)
 
 
 def measure_routing() -> None:

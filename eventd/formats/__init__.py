@@ -6,6 +6,7 @@
     http_binding     one HTTP request: binary, structured or batch
     forward_entries  [time, record] of the Forward protocol
     blocks           what the journal keeps, back to events
+    placed           events written with their place, for subscribers
     compression      gzip, deflate and zstd under a limit
     breath           how long work lets others have their turn
 

@@ -19,7 +19,7 @@ from eventd.formats import rules
 from eventd.formats.forward_entries import array_header, typed_entries
 from eventd.formats.times import rfc3339
 
-__all__ = ["decode_forward"]
+__all__ = ["CONTENT_TYPE", "decode_forward", "entries_of", "id_of", "taken_apart", "time_of"]
 
 #: What attributes of an entry are made by eventd; its metadata cannot replace them.
 OWN = frozenset({"specversion", "id", "source", "type", "time", "datacontenttype"})
@@ -28,6 +28,9 @@ OWN = frozenset({"specversion", "id", "source", "type", "time", "datacontenttype
 EVENT_TIME, EVENT_TIME_SIZE = 0, 8
 
 NANOSECONDS = 1_000_000_000
+
+#: Of all records: they are maps.
+CONTENT_TYPE = "application/json"
 
 #: What decoders raise on damaged text, on keys that no dict can have, and on nesting.
 NOT_DECODED = (msgspec.DecodeError, ValueError, TypeError, RecursionError, OverflowError)
@@ -51,13 +54,13 @@ class ForwardOrigin:
 
     def attributes(self, offset: int) -> dict[str, AttributeValue]:
         """The attributes of the event at ``offset``."""
-        time, metadata = _taken_apart(self._times[offset - self._first])
+        time, metadata = taken_apart(self._times[offset - self._first])
         attributes: dict[str, AttributeValue] = {
-            "id": f"{self._received:x}-{offset}",
+            "id": id_of(self._received, offset),
             "source": self._source,
             "type": self._type,
-            "time": rfc3339(_nanoseconds(time) or self._received),
-            "datacontenttype": "application/json",
+            "time": time_of(time, self._received),
+            "datacontenttype": CONTENT_TYPE,
         }
         attributes.update(_valid(metadata))
         return attributes
@@ -66,7 +69,7 @@ class ForwardOrigin:
 def decode_forward(block: Block, types: Mapping[str, type[Event]]) -> list[Event]:
     """Make the events of a block of Forward entries."""
     cls = types.get(block.types[0], Event)
-    entries = _entries(block, getattr(cls, "Data", None))
+    entries = entries_of(block, getattr(cls, "Data", None))
     origin = ForwardOrigin(block, [time for time, _ in entries])
     events = []
     offset = block.first
@@ -81,7 +84,8 @@ def decode_forward(block: Block, types: Mapping[str, type[Event]]) -> list[Event
     return events
 
 
-def _entries(block: Block, payload: type | None) -> Sequence[tuple[object, Any]]:
+def entries_of(block: Block, payload: type | None = None) -> Sequence[tuple[object, Any]]:
+    """Times, with metadata where they came so, and records; those of ``payload``, where they can be."""
     array = array_header(block.count) + block.body
     try:
         entries: list[tuple[object, Any]] = (typed_entries(payload) if payload else _decode_plain)(array)
@@ -126,7 +130,20 @@ def _typed(record: object, payload: type) -> Any:
         return record
 
 
-def _taken_apart(time: object) -> tuple[object, Mapping[object, object]]:
+def id_of(received: int, offset: int) -> str:
+    """The id of an entry: what never changes of it.
+
+    :param received: when its block came, in nanoseconds since 1970.
+    """
+    return f"{received:x}-{offset}"
+
+
+def time_of(time: object, received: int) -> str:
+    """An entry's time as text, or when it was received where the sender did not say."""
+    return rfc3339(_nanoseconds(time) or received)
+
+
+def taken_apart(time: object) -> tuple[object, Mapping[object, object]]:
     """The time of an entry and its metadata, if it has any."""
     if isinstance(time, list | tuple) and len(time) == 2 and isinstance(time[1], dict):
         return time[0], time[1]

@@ -16,6 +16,7 @@ from eventd.errors import InvalidEvent
 from eventd.event import Block, Encoding, Event
 from eventd.formats import blocks, json_events, msgpack_events
 from eventd.formats.apart import pieces
+from eventd.formats.forward_placed import placed_entries
 
 __all__ = ["OFFSET", "placed"]
 
@@ -36,12 +37,14 @@ def placed(block: Block, indices: Sequence[int] | None = None, *, json: bool) ->
 
     Events without a place (those of a block whose offsets are negative) are written without one.
     """
+    if indices is None:
+        indices = range(block.count)
+    if block.encoding is Encoding.FORWARD:
+        return _entries(block, indices, json=json)
     own = Encoding.JSON if json else Encoding.MSGPACK
     if block.encoding is not own or _is_used(block):
         return _rewritten(block, indices, json=json)
     raws = pieces(block)
-    if indices is None:
-        indices = range(block.count)
     first = block.first
     if first < 0:
         return [bytes(raws[index]) for index in indices]
@@ -74,11 +77,17 @@ def _map_head(members: int) -> bytes:
     return b"\xde" + members.to_bytes(2, "big") if members < 1 << 16 else b"\xdf" + members.to_bytes(4, "big")
 
 
-def _rewritten(block: Block, indices: Sequence[int] | None, *, json: bool) -> list[bytes]:
+def _entries(block: Block, indices: Sequence[int], *, json: bool) -> list[bytes]:
+    written = placed_entries(block, indices, json=json)
+    others = [index for index, event in zip(indices, written, strict=True) if event is None]
+    rewritten = iter(_rewritten(block, others, json=json) if others else ())
+    return [next(rewritten) if event is None else event for event in written]
+
+
+def _rewritten(block: Block, indices: Sequence[int], *, json: bool) -> list[bytes]:
     events = blocks.decode(block)
-    chosen = events if indices is None else [events[index] for index in indices]
     write = json_events.write if json else _write_msgpack
-    return [write(_with_offset(event)) for event in chosen]
+    return [write(_with_offset(events[index])) for index in indices]
 
 
 def _with_offset(event: Event) -> Event:
