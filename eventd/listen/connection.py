@@ -124,13 +124,14 @@ class Connection:
             before, self._held = self._held, held
             self.door.room.change(before, held)
 
-    def admit(self, draft: Draft) -> None:
+    def admit(self, draft: Draft, id: bytes | None = None) -> None:
         """Let events pass whose sender can be told no.
 
+        :param id: by which they are known when they are sent again.
         :raises RateLimited: when it sends more than it may; whoever calls counts them as refused.
         """
         if self.allowance is not None:
-            self.allowance.ask(draft.count, len(draft.body), time.monotonic())
+            self.allowance.ask(draft.count, len(draft.body), time.monotonic(), id)
 
     def spend(self, draft: Draft) -> None:
         """Let events pass whose sender cannot be told no: when it sends more than it may, it is read later."""

@@ -19,6 +19,8 @@ __all__ = ["MOST_GONE", "Allowance", "Meter", "Rates"]
 MOST_GONE = 10_000
 #: Seconds: nobody is asked to come back sooner.
 LEAST_WAIT = 0.05
+#: Seconds behind that time for which what was refused first is waited for.
+PATIENCE = 2.0
 #: Up to this part more than needed is asked for, so that those who were refused together do not return together.
 JITTER = 0.25
 
@@ -53,30 +55,41 @@ class Meter:
 class Allowance:
     """What one connection may send: by its own meter, and by the one that it shares with its user's others."""
 
-    __slots__ = ("_again", "_meters", "user")
+    __slots__ = ("_again", "_first", "_meters", "user")
 
     def __init__(self, user: str, *meters: Meter) -> None:
         self.user = user
         self._meters = meters
         #: When who was refused is to come back.
         self._again = 0.0
+        #: The id of what was refused first, which is to be the first to pass.
+        self._first: bytes | None = None
 
-    def ask(self, events: int, size: int, now: float) -> None:
+    def ask(self, events: int, size: int, now: float, id: bytes | None = None) -> None:
         """Let events pass whose sender can be told no.
 
-        What is sent behind something refused is refused until the sender was told to come
-        back: so it does not overtake, and the sender's order stays.
+        What is sent behind something refused is refused until that is there again: so it does not overtake, and
+        the sender's order stays. The time alone does not tell: a sender that has not heard of the refusal yet goes on
+        sending. Where there is no id, or it never comes again, the time has to do.
 
+        :param id: by which it is known when it is sent again.
         :raises RateLimited: when they are to be sent again later; none is taken.
         """
-        if now >= self._again:
+        if self._is_next(id, now):
             wait = max(meter.wait(events, size, now) for meter in self._meters)
             if not wait:
                 self._take(events, size, now)
+                self._first = None
                 return
+            self._first = id
             self._again = now + max(LEAST_WAIT, wait) * (1 + JITTER * random.random())
-        later = math.ceil((self._again - now) * 1000) / 1000
+        later = math.ceil(max(LEAST_WAIT, self._again - now) * 1000) / 1000
         raise RateLimited("too many events or bytes a second", hint="[limits]", retry_after=later)
+
+    def _is_next(self, id: bytes | None, now: float) -> bool:
+        if now < self._again:
+            return False
+        return self._first is None or id == self._first or now >= self._again + PATIENCE
 
     def spend(self, events: int, size: int, now: float) -> float:
         """Let events pass whose sender cannot be told no; the seconds for which it is not to be read."""

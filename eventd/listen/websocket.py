@@ -164,7 +164,7 @@ class WebSocketConnection(Connection):
 
     def _gather(self, publish: native.Publish) -> None:
         try:
-            self.admit(publish.draft)
+            self.admit(publish.draft, publish.id or None)
         except RateLimited as error:
             raise native.Nacked(publish.id, error, publish.draft.count) from error
         if self._publishes is None:

@@ -6,7 +6,7 @@ import pytest
 
 from eventd.errors import RateLimited
 from eventd.listen import rates as module
-from eventd.listen.rates import JITTER, LEAST_WAIT, Allowance, Rates
+from eventd.listen.rates import JITTER, LEAST_WAIT, PATIENCE, Allowance, Rates
 
 
 def enter(rates: Rates, user: str = "a") -> Allowance:
@@ -15,9 +15,9 @@ def enter(rates: Rates, user: str = "a") -> Allowance:
     return allowance
 
 
-def refused(allowance: Allowance, events: int, size: int, now: float) -> float:
+def refused(allowance: Allowance, events: int, size: int, now: float, id: bytes | None = None) -> float:
     with pytest.raises(RateLimited) as raised:
-        allowance.ask(events, size, now)
+        allowance.ask(events, size, now, id)
     assert raised.value.retry_after is not None
     return raised.value.retry_after
 
@@ -61,6 +61,24 @@ def test_what_is_sent_behind_something_refused_does_not_overtake_it() -> None:
     assert refused(allowance, 1, 1, 1.0) == wait
     assert refused(allowance, 1, 1, 1.0 + wait / 2) < wait
     allowance.ask(5, 1, 1.0 + wait)
+
+
+def test_who_has_not_heard_of_the_refusal_yet_does_not_overtake_either() -> None:
+    allowance = enter(Rates(connection_events=10))
+    allowance.ask(8, 1, 1.0, b"1")
+    again = 1.0 + refused(allowance, 5, 1, 1.0, b"2")
+    assert refused(allowance, 1, 1, again + 0.1, b"3") == LEAST_WAIT
+    allowance.ask(5, 1, again + 0.2, b"2")
+    allowance.ask(1, 1, again + 0.2, b"3")
+
+
+def test_what_never_comes_again_is_not_waited_for_for_ever() -> None:
+    allowance = enter(Rates(connection_events=10))
+    allowance.ask(10, 1, 1.0, b"1")
+    again = 1.0 + refused(allowance, 5, 1, 1.0, b"2")
+    refused(allowance, 1, 1, again + PATIENCE / 2, b"3")
+    allowance.ask(1, 1, again + PATIENCE, b"3")
+    allowance.ask(1, 1, again + PATIENCE, b"4")
 
 
 def test_nobody_is_asked_to_come_back_at_once() -> None:

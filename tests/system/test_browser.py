@@ -435,3 +435,38 @@ def test_a_page_of_another_origin_has_to_be_named(page: Page, directory: Path, e
         if named:
             result_of(page, "() => client.publish({ type: 'browser.t' })")
             assert [each["source"] for each in daemon.events()] == [f"{origin}/"]
+
+
+def test_a_page_over_its_rate_waits_and_loses_nothing(page: Page, directory: Path) -> None:
+    with DaemonProcess(directory, "[limits]\nconnection_events = 50\n") as daemon:
+        connect(page, daemon.port("http"))
+        result_of(page, """() => Promise.all(Array.from({ length: 120 }, (_, number) =>
+            client.publish({ type: "browser.t", data: number })))""")
+
+        assert [each["data"] for each in daemon.events("browser.>")] == list(range(120))
+        events = daemon.status()["events"]
+        assert events["rejected"]["rate_limited"] == events["received"] - 120 > 0
+        assert page.evaluate("states") == ["connected"]
+
+
+def test_a_page_that_was_turned_away_comes_back_when_there_is_room(page: Page, directory: Path) -> None:
+    with DaemonProcess(directory, "[limits]\nconnections = 8\n") as daemon, contextlib.ExitStack() as crowd:
+        connect(page, daemon.port("http"))
+        result_of(page, "() => client.publish({ type: 'browser.t' })")
+        page.evaluate("client.close()")
+
+        def turned_away() -> int:
+            count: int = sum(daemon.status()["events"]["faults"].values())
+            return count
+
+        def fill() -> int:
+            crowd.enter_context(socket.create_connection(("127.0.0.1", daemon.port("http"))))
+            return turned_away()
+
+        full = until(fill, what="the daemon to be full")
+        page.evaluate("window.client = new module.Client(undefined, { backoff: { first: 20, most: 500 } })")
+        page.evaluate("window.later = client.publish({ type: 'browser.later' })")
+        until(lambda: turned_away() > full, timeout=30, what="the page to be turned away")
+        crowd.close()
+        result_of(page, "() => later")
+        assert len(daemon.events("browser.later")) == 1
