@@ -465,7 +465,7 @@ def test_a_page_that_was_turned_away_comes_back_when_there_is_room(page: Page, d
 
         full = until(fill, what="the daemon to be full")
         page.evaluate("window.client = new module.Client(undefined, { backoff: { first: 20, most: 500 } })")
-        page.evaluate("window.later = client.publish({ type: 'browser.later' })")
+        page.evaluate("() => { window.later = client.publish({ type: 'browser.later' }); }")
         until(lambda: turned_away() > full, timeout=30, what="the page to be turned away")
         crowd.close()
         result_of(page, "() => later")
