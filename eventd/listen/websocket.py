@@ -48,7 +48,7 @@ class WebSocketConnection(Connection):
 
         :raises ClientError: when the request cannot become a WebSocket.
         """
-        agreed = handshake(request, SUBPROTOCOLS, door.limits, origins=door.web_origins)
+        agreed = handshake(request, SUBPROTOCOLS, origins=door.web_origins)
         stream.write(agreed.response)
         return cls(door, stream, WebSocketSession(agreed.subprotocol, agreed.deflate, door.limits))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from eventd.errors import MalformedInput, NotAllowed, UnsupportedFormat
-from eventd.protocol.limits import Limits
 from eventd.protocol.messages import Request
 from eventd.protocol.upgrade import handshake
 
@@ -26,7 +25,7 @@ def ask(**headers: str | None) -> Request:
 
 
 def test_the_answer_is_that_of_rfc_6455() -> None:
-    response, subprotocol, deflate = handshake(ask(), SPOKEN, Limits())
+    response, subprotocol, deflate = handshake(ask(), SPOKEN)
     assert response.startswith(b"HTTP/1.1 101 Switching Protocols\r\n")
     assert b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n" in response
     assert b"Protocol:" not in response
@@ -35,14 +34,14 @@ def test_the_answer_is_that_of_rfc_6455() -> None:
 
 def test_the_clients_first_choice_that_is_spoken_here_is_taken() -> None:
     request = ask(sec_websocket_protocol="mqtt, eventd.v1.json, eventd.v1.msgpack")
-    agreed = handshake(request, SPOKEN, Limits())
+    agreed = handshake(request, SPOKEN)
     assert agreed.subprotocol == "eventd.v1.json"
     assert b"Sec-WebSocket-Protocol: eventd.v1.json\r\n" in agreed.response
 
 
 def test_subprotocols_of_which_none_is_spoken_are_refused_with_those_that_are() -> None:
     with pytest.raises(UnsupportedFormat) as caught:
-        handshake(ask(sec_websocket_protocol="mqtt"), SPOKEN, Limits())
+        handshake(ask(sec_websocket_protocol="mqtt"), SPOKEN)
     assert "cloudevents.json" in str(caught.value)
 
 
@@ -59,13 +58,13 @@ def test_subprotocols_of_which_none_is_spoken_are_refused_with_those_that_are() 
     ],
 )
 def test_compression_is_agreed_on_without_context_takeover(offer: str, window: int) -> None:
-    agreed = handshake(ask(sec_websocket_extensions=offer), SPOKEN, Limits())
+    agreed = handshake(ask(sec_websocket_extensions=offer), SPOKEN)
     assert agreed.deflate == window
     assert (b"server_no_context_takeover; client_no_context_takeover" in agreed.response) is bool(window)
 
 
 def test_compression_can_be_turned_off() -> None:
-    agreed = handshake(ask(sec_websocket_extensions="permessage-deflate"), SPOKEN, Limits(), deflate=False)
+    agreed = handshake(ask(sec_websocket_extensions="permessage-deflate"), SPOKEN, deflate=False)
     assert agreed.deflate == 0
 
 
@@ -85,7 +84,7 @@ def test_compression_can_be_turned_off() -> None:
 )
 def test_what_is_no_handshake_is_refused(wrong: dict[str, str | None]) -> None:
     with pytest.raises(MalformedInput):
-        handshake(ask(**wrong), SPOKEN, Limits())
+        handshake(ask(**wrong), SPOKEN)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +100,7 @@ def test_what_is_no_handshake_is_refused(wrong: dict[str, str | None]) -> None:
     ],
 )
 def test_pages_of_our_own_host_and_those_allowed_may_open_one(origin: str | None, allowed: tuple[str, ...]) -> None:
-    assert handshake(ask(origin=origin), SPOKEN, Limits(), origins=allowed).response.startswith(b"HTTP/1.1 101 ")
+    assert handshake(ask(origin=origin), SPOKEN, origins=allowed).response.startswith(b"HTTP/1.1 101 ")
 
 
 @pytest.mark.parametrize(
@@ -110,10 +109,34 @@ def test_pages_of_our_own_host_and_those_allowed_may_open_one(origin: str | None
 )
 def test_pages_of_others_may_not(origin: str) -> None:
     with pytest.raises(NotAllowed) as caught:
-        handshake(ask(origin=origin), SPOKEN, Limits(), origins=("https://shop.example",))
+        handshake(ask(origin=origin), SPOKEN, origins=("https://shop.example",))
     assert (caught.value.reason, caught.value.http_status) == ("foreign_origin", 403)
 
 
 def test_a_request_without_a_host_has_no_own_pages() -> None:
     with pytest.raises(NotAllowed):
-        handshake(ask(origin="null", host=None), SPOKEN, Limits())
+        handshake(ask(origin="null", host=None), SPOKEN)
+
+
+def test_what_is_remembered_of_one_request_is_no_answer_to_another() -> None:
+    offers = [None, "eventd.v1.json", "eventd.v1.msgpack", "cloudevents.json, eventd.v1.json"]
+    for _ in range(2):
+        agreed = [handshake(ask(sec_websocket_protocol=offer), SPOKEN).subprotocol for offer in offers]
+        assert agreed == [None, "eventd.v1.json", "eventd.v1.msgpack", "cloudevents.json"]
+        with pytest.raises(UnsupportedFormat):
+            handshake(ask(sec_websocket_protocol="eventd.v1.json"), ["another"])
+        assert handshake(ask(sec_websocket_extensions="permessage-deflate"), SPOKEN).deflate
+        assert not handshake(ask(sec_websocket_extensions="permessage-deflate"), SPOKEN, deflate=False).deflate
+
+
+def test_each_key_has_its_own_answer() -> None:
+    for key, accept in [("dGhlIHNhbXBsZSBub25jZQ==", b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+                        ("AAAAAAAAAAAAAAAAAAAAAA==", b"ICX+Yqv66kxgM0FcWaLWlFLwTAI=")]:  # fmt: skip
+        assert b"Sec-WebSocket-Accept: " + accept in handshake(ask(sec_websocket_key=key), SPOKEN).response
+
+
+def test_two_keys_are_none() -> None:
+    request = ask()
+    request.headers = [*request.headers, ("sec-websocket-key", "AAAAAAAAAAAAAAAAAAAAAA==")]
+    with pytest.raises(MalformedInput, match="Key"):
+        handshake(request, SPOKEN)

@@ -78,8 +78,9 @@ def open_pair(deflate: bool, **terms: object) -> tuple[ClientProtocol, WebSocket
     asked = client.connect()
     client.send_request(asked)
     client.data_to_send()
-    request = Request(method="GET", path="/x", target="/x", headers=list(asked.headers.raw_items()))
-    agreed = handshake(request, ["eventd.v1.json"], LIMITS)
+    headers = [(name.lower(), value) for name, value in asked.headers.raw_items()]
+    request = Request(method="GET", path="/x", target="/x", headers=headers)
+    agreed = handshake(request, ["eventd.v1.json"])
     client.receive_data(agreed.response)
     client.events_received()
     assert client.state is State.OPEN
