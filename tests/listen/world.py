@@ -245,7 +245,7 @@ class World:
         if error is None:
             assert ended, "a connection did not end"
             assert self.deaths == []
-            assert self.ingest.idle
+            wait(lambda: self.ingest.idle, "what was submitted to be done")
             received, rejected = sum(self.books.received.values()), self.books.rejected + self.ingest.refused
             assert received == self.ingest.accepted + self.books.volatile + sum(rejected.values())
 
