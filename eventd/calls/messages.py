@@ -165,7 +165,10 @@ def frame(message: ToWorker | FromWorker) -> bytes:
     """
     body = _encode(message)
     if len(body) > MOST_MESSAGE:
-        raise MalformedInput(f"a message between daemon and worker has {len(body)} bytes, at most {MOST_MESSAGE}")
+        raise MalformedInput(
+            f"a message between daemon and worker has {len(body)} bytes, at most {MOST_MESSAGE} are sent",
+            hint="emit, write or ask for less at a time",
+        )
     return _length.pack(len(body)) + body
 
 

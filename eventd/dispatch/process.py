@@ -101,8 +101,9 @@ class WorkerProcess:
     def launch(self, task: bytes) -> None:
         """Start the process; ``task`` is a ``eventd.worker.task.Task``, pickled.
 
-        :raises OSError: when there can be no other process.
+        :raises OSError: when there can be no other process. :raises MalformedInput: when the task is too large.
         """
+        setup = frame(Setup(task))
         ours, theirs = socket.socketpair()
         self._crashes = os.memfd_create("eventd-crash", os.MFD_CLOEXEC)
         try:
@@ -116,7 +117,7 @@ class WorkerProcess:
         self._death = os.pidfd_open(self._process.pid)
         self._watch = hub().watch(self._death, self._died, label=self.name)
         self._stream = Stream(ours)
-        self._stream.write(frame(Setup(task)))
+        self._stream.write(setup)
         self._group.spawn(self.name, self._read)
 
     def await_ready(self) -> None:
@@ -136,6 +137,7 @@ class WorkerProcess:
 
         :param timeout: seconds for it; 0 is no limit.
         :raises TimedOut: when it took longer; then it is killed. :raises WorkerDied: when it ended meanwhile.
+        :raises MalformedInput: when the call is too large to be sent.
         """
         self._heard.clear()
         self._late = False
@@ -216,17 +218,17 @@ class WorkerProcess:
         finally:
             self._reap()
 
-    def _answered(self, ask: Ask) -> Answer:
+    def _answered(self, ask: Ask) -> bytes:
         try:
-            return Answer(self._answer(ask))
+            return frame(Answer(self._answer(ask)))
         except Exception as error:  # noqa: BLE001 - what the state says to it is the plugin's
-            return Answer(None, tell(error))
+            return frame(Answer(None, tell(error)))
 
     def _take(self, message: FromWorker) -> None:
         if isinstance(message, Log):
             self._log(message)
         elif isinstance(message, Ask):
-            self._stream.write(frame(self._answered(message)))
+            self._stream.write(self._answered(message))
             # It is read on when it has taken its answer: nothing piles up.
             self._stream.drain()
         elif isinstance(message, Stopped):

@@ -5,6 +5,7 @@
                  ├─ with several events: each is a suspect, to be tried by itself
                  └─ with one: it has failed
 
+A share that is too large to be sent is as one that raised.
 What is not concluded when the round is over was not tried.
 """
 
@@ -20,6 +21,7 @@ from eventd.dispatch.calling import TimedOut
 from eventd.dispatch.process import WorkerDied, WorkerProcess
 from eventd.dispatch.shared import SharedState
 from eventd.dispatch.shares import Share
+from eventd.errors import MalformedInput
 from eventd.event import Batch, Draft
 from eventd.plugin.contract import Retry
 
@@ -85,6 +87,10 @@ class Round:
             self._conclude(share)
             self._fail(share, error if len(share.indices) == 1 else Suspect())
             return
+        except MalformedInput as error:
+            self._conclude(share)
+            self._raised(share, error)
+            return
         if self._state is not None and not self._state.admit(worker, outcome):
             self._waiting.insert(0, share)
         else:
@@ -99,6 +105,11 @@ class Round:
         started = time.perf_counter()
         try:
             return worker.call(Call(share.cuts, stale), self._timeout)
+        except MalformedInput:
+            # It was not sent, and what is stale neither.
+            if self._state is not None:
+                self._state.untold(worker)
+            raise
         finally:
             seconds = time.perf_counter() - started
             self.seconds += seconds

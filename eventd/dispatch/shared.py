@@ -48,6 +48,10 @@ class SharedState(StateView):
         self._stale[worker] = set()
         return None if stale is None else list(stale)
 
+    def untold(self, worker: Hashable) -> None:
+        """What was told did not come to it."""
+        self._stale[worker] = None
+
     def admit(self, worker: Hashable, outcome: Outcome) -> bool:
         """Keep what a call wrote; false where somebody else wrote meanwhile what it read."""
         stale, changes = self._stale[worker], outcome.changes

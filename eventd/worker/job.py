@@ -73,6 +73,11 @@ class Job:
         spent = any(isinstance(one, MemoryError) for one in errors)
         return Outcome(drafts, failures, None if error is None else tell(error), changes, read, spent)
 
+    def forget(self) -> None:
+        """What a call left behind does not come to the daemon: what the state is, it says when it is asked."""
+        if self._state is not None:
+            self._state.forget()
+
     def _raised(self, batch: Batch) -> Exception | None:
         try:
             self._work(batch)

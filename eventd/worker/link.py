@@ -39,9 +39,12 @@ class Link:
     def send(self, message: FromWorker) -> None:
         """Send a message; from any thread.
 
-        :raises Gone: when the daemon is gone.
+        :raises Gone: when the daemon is gone. :raises MalformedInput: when it is too large.
         """
-        data = frame(message)
+        self.send_framed(frame(message))
+
+    def send_framed(self, data: bytes) -> None:
+        """Send what is framed already."""
         with self._sending:
             try:
                 self._socket.sendall(data)

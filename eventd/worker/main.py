@@ -7,7 +7,7 @@ import os
 import pickle
 import socket
 
-from eventd.calls.messages import LINE_LOST, Call, Failed, Outcome, Ready, Setup, Stop, Stopped
+from eventd.calls.messages import LINE_LOST, Call, Failed, Outcome, Ready, Setup, Stop, Stopped, frame
 from eventd.calls.told import Told, tell
 from eventd.process import settle_memory
 from eventd.worker.guard import (
@@ -76,7 +76,7 @@ def _work(job: Job, link: Link) -> None:
     while True:
         match link.receive():
             case Call() as call:
-                link.send(_outcome(job, call))
+                link.send_framed(_outcome(job, call))
             case Stop():
                 link.send(Stopped(_stopped(job)))
                 return
@@ -84,16 +84,22 @@ def _work(job: Job, link: Link) -> None:
                 raise AssertionError(other)
 
 
-def _outcome(job: Job, call: Call) -> Outcome:
+def _outcome(job: Job, call: Call) -> bytes:
+    """What a call came to, as it is sent; where that cannot be, since it is too large, why."""
+    spent = False
     try:
         outcome = job.run(call)
-    except MemoryError as error:
-        lift_memory_limit()
-        return Outcome([], {}, tell(error), {}, None, spent=True, number=call.number)
-    if outcome.spent:
-        lift_memory_limit()
-    outcome.number = call.number
-    return outcome
+        outcome.number = call.number
+        if outcome.spent:
+            spent = True
+            lift_memory_limit()
+        return frame(outcome)
+    except Exception as error:  # noqa: BLE001 - the call has failed, and the plugin works on
+        if isinstance(error, MemoryError):
+            spent = True
+            lift_memory_limit()
+        job.forget()
+        return frame(Outcome([], {}, tell(error), {}, None, spent, call.number))
 
 
 def _stopped(job: Job) -> Told | None:

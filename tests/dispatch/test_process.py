@@ -7,13 +7,15 @@ import pickle
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from eventd import green
-from eventd.calls.messages import Call, Cut
+from eventd.calls import messages
+from eventd.calls.messages import Ask, Call, Cut
 from eventd.dispatch.process import WorkerDied, WorkerProcess, _way
-from eventd.errors import PluginError
+from eventd.errors import MalformedInput, PluginError
 from eventd.event import Event
 from eventd.worker.task import Task
 from tests.dispatch.support import block_of, draft
@@ -22,14 +24,19 @@ from tests.plugin.support import configuration
 from tests.worker.test_job import CREWED
 
 
-def with_worker(directory: Path, name: str, body: Callable[[WorkerProcess], None]) -> None:
+def with_worker(
+    directory: Path,
+    name: str,
+    body: Callable[[WorkerProcess], None],
+    answer: Callable[[Ask], object] = lambda ask: None,
+) -> None:
     bridge, group = green.Bridge(), green.Group("workers")
     starter = bridge.thread("starter")
     task = Task(
         kind="handler", name="it", configuration=configuration(directory), parent=os.getpid(),
         entries=[("eventd.handlers", "it", f"{CREWED}:{name}")],
     )  # fmt: skip
-    worker = WorkerProcess("a worker", group, starter, lambda ask: None)
+    worker = WorkerProcess("a worker", group, starter, answer)
     worker.launch(pickle.dumps(task))
     try:
         body(worker)
@@ -41,8 +48,12 @@ def with_worker(directory: Path, name: str, body: Callable[[WorkerProcess], None
     assert not len(group)
 
 
-def one(type: str) -> Call:
-    return Call([Cut(block_of(0, draft(Event(type, 1))))])
+#: Bytes of a message, in place of the bound.
+SMALL = 40_000
+
+
+def one(type: str, data: object = 1) -> Call:
+    return Call([Cut(block_of(0, draft(Event(type, data))))])
 
 
 @on_hub
@@ -88,6 +99,40 @@ def test_why_a_plugin_does_not_start_is_told(tmp_path: Path) -> None:
             worker.await_ready()
 
     with_worker(tmp_path, "Broken", body)
+
+
+@on_hub
+def test_a_call_that_is_too_large_is_not_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def body(worker: WorkerProcess) -> None:
+        worker.await_ready()
+        monkeypatch.setattr(messages, "MOST_MESSAGE", SMALL)
+        with pytest.raises(MalformedInput, match=f"at most {SMALL}"):
+            worker.call(one("do.nothing", "x" * SMALL))
+        assert worker.call(one("do.nothing")).raised is None
+
+    with_worker(tmp_path, "Echo", body)
+
+
+@on_hub
+def test_an_answer_that_is_too_large_is_an_error_to_the_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def body(worker: WorkerProcess) -> None:
+        worker.await_ready()
+        monkeypatch.setattr(messages, "MOST_MESSAGE", SMALL)
+        raised = worker.call(one("count")).raised
+        assert raised is not None
+        assert f"at most {SMALL}" in raised.text
+        assert worker.alive
+
+    with_worker(tmp_path, "Count", body, lambda ask: b"x" * SMALL)
+
+
+@on_hub
+def test_a_worker_that_cannot_be_told_what_it_is_is_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(messages, "MOST_MESSAGE", SMALL)
+    starter: Any = None
+    worker = WorkerProcess("a worker", green.Group("workers"), starter, lambda ask: None)
+    with pytest.raises(MalformedInput, match="bytes"):
+        worker.launch(b"x" * SMALL)
 
 
 def test_each_way_to_end_has_words() -> None:

@@ -12,9 +12,12 @@ from eventd.calls.told import tell
 from eventd.dispatch.calling import TimedOut
 from eventd.dispatch.process import WorkerDied
 from eventd.dispatch.round import Round
+from eventd.dispatch.shared import SharedState
 from eventd.dispatch.shares import Share
+from eventd.errors import MalformedInput
 from eventd.event import Batch, Event
 from eventd.plugin.contract import Retry
+from tests.calls.test_state import Committed
 
 
 class Scripted:
@@ -70,6 +73,28 @@ def test_of_several_that_killed_each_is_a_suspect_and_the_rest_was_not_tried(err
     turn, batch = played(halves(), Scripted(error))
     assert failures(batch) == {0: "Suspect", 1: "Suspect", 2: "Behind", 3: "Behind"}
     assert (turn.died, turn.done) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("shares", "expected"), [(halves(), {0: "Suspect", 1: "Suspect"}), ([Share(range(4), [])], {})]
+)
+def test_a_share_that_cannot_be_sent_has_failed(shares: list[Share], expected: dict[int, str]) -> None:
+    worker = Scripted(MalformedInput("too large"), fine())
+    turn, batch = played(shares, worker)
+    assert failures(batch) == expected
+    assert isinstance(turn.error, MalformedInput) is (len(shares) == 1)
+    assert worker.alive
+
+
+def test_what_was_not_sent_is_told_with_the_next_call() -> None:
+    state, worker = SharedState(Committed()), Scripted(MalformedInput("too large"), fine())
+    state.join(worker)
+    state.join("other")
+    state.admit("other", fine(changes={"k": b"1"}))
+    turn = Round(Batch.of([Event("a")] * 4), halves(), state, 0.0, lambda seconds: None)
+    turn.work(0, worker)  # type: ignore[arg-type]  # as above
+
+    assert [call.stale for call in worker.calls] == [["k"], None]
 
 
 def test_the_one_that_killed_has_failed() -> None:

@@ -82,6 +82,13 @@ def test_without_memory_it_is_to_be_replaced(tmp_path: Path, monkeypatch: pytest
     assert outcome.raised is not None
 
 
+def test_what_the_daemon_does_not_hear_of_is_not_known_here(tmp_path: Path) -> None:
+    counting = job(tmp_path, "Count")
+    first = counting.run(call(Event("count", subject="s")))
+    counting.forget()
+    assert counting.run(call(Event("count", subject="s"))).changes == first.changes
+
+
 def test_a_plugin_that_is_not_there_is_told(tmp_path: Path) -> None:
     task = Task(
         kind="handler", name="it", configuration=configuration(tmp_path), parent=0,

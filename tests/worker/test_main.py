@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from eventd.calls import messages
 from eventd.calls.messages import (
     LINE_LOST,
     Call,
@@ -31,10 +32,11 @@ from eventd.calls.messages import (
     from_worker,
 )
 from eventd.event import Event
+from eventd.worker.main import _outcome
 from eventd.worker.task import Task
 from tests.dispatch.support import block_of, draft
 from tests.plugin.support import configuration
-from tests.worker.test_job import CREWED
+from tests.worker.test_job import CREWED, job
 
 START = "import sys; from eventd.worker.main import main; main(int(sys.argv[1]), int(sys.argv[2]))"
 
@@ -103,6 +105,34 @@ def test_without_a_daemon_it_ends(worker: Started, tmp_path: Path) -> None:
     worker.socket.close()
 
     assert worker.process.wait(60) == LINE_LOST
+
+
+def test_an_outcome_that_is_too_large_has_failed_and_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counting = job(tmp_path, "Count")
+    many = Call([Cut(block_of(0, draft(*(Event("count", subject="s") for _ in range(300)))))], number=7)
+    one = Call([Cut(block_of(0, draft(Event("count", subject="s"))))], number=8)
+    monkeypatch.setattr(messages, "MOST_MESSAGE", 30_000)
+    large, small = [from_worker(_outcome(counting, each)[messages.HEAD :]) for each in (many, one)]
+
+    assert isinstance(large, Outcome)
+    assert isinstance(small, Outcome)
+    assert large.raised is not None
+    assert "at most 30000 are sent (emit, write or ask for less at a time)" in large.raised.text
+    assert (large.drafts, large.changes, large.spent, large.number) == ([], {}, False, 7)
+    assert (small.raised, small.changes, small.number) == (None, {"of s": b"\x01"}, 8)
+
+
+def test_an_outcome_that_cannot_be_written_has_failed(tmp_path: Path) -> None:
+    looking = job(tmp_path, "Count", shared=True)
+    looking._state.get("")  # type: ignore[union-attr]  # it has one
+    looking._state._read.add("\ud800")  # type: ignore[union-attr]  # as a plugin that caught what such a key raises
+    told = from_worker(_outcome(looking, Call([Cut(block_of(0, draft(Event("count"))))]))[messages.HEAD :])
+
+    assert isinstance(told, Outcome)
+    assert told.raised is not None
+    assert told.raised.name == "UnicodeEncodeError"
 
 
 def test_an_outcome_is_told_where_there_is_no_memory_left(worker: Started, tmp_path: Path) -> None:
