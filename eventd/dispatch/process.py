@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import logging
 import os
-import select
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Callable
-from contextlib import suppress
 
 from eventd.calls.messages import (
-    LINE_LOST,
     Answer,
     Ask,
     Call,
@@ -36,6 +32,7 @@ from eventd.calls.messages import (
 )
 from eventd.calls.told import raised, tell
 from eventd.dispatch.calling import TimedOut
+from eventd.dispatch.spawning import LAST_WORDS, await_end, kill_group, spawn, stack_of, way_of
 from eventd.errors import MalformedInput, PluginError
 from eventd.green import Group, Signal, Stream, Worker, hub
 
@@ -43,20 +40,10 @@ __all__ = ["WorkerDied", "WorkerProcess"]
 
 log = logging.getLogger(__name__)
 
-#: Seconds for a worker that aborts to write down its stack, and for one that closed its line to end by itself.
-LAST_WORDS = 0.5
 #: Seconds for what is on the line when the process is over to be read.
 LAST_BYTES = 0.05
-#: Bytes of the stack of a crash that are told.
-MOST_STACK = 4000
 #: Names of loggers that one worker may bring.
 MOST_NAMES = 100
-
-#: The worker finds what the daemon finds, in the same order, and nothing of the current directory.
-_START = (
-    "import sys; sys.path[:] = sys.argv[3:]; from eventd.worker.main import main; "
-    "main(int(sys.argv[1]), int(sys.argv[2]))"
-)
 
 
 class WorkerDied(Exception):
@@ -108,7 +95,7 @@ class WorkerProcess:
         self._crashes = os.memfd_create("eventd-crash", os.MFD_CLOEXEC)
         try:
             # It closes its end, also where nobody waits for it any more.
-            self._process = self._starter.call(_spawn, theirs, self._crashes)
+            self._process = self._starter.call(spawn, theirs, self._crashes)
         except BaseException:
             ours.close()
             os.close(self._crashes)
@@ -184,7 +171,7 @@ class WorkerProcess:
     def _end_group(self) -> None:
         """End it, and what it has started."""
         if not self._reaping:
-            _kill_group(self._process)
+            kill_group(self._process)
 
     def _died(self, _events: int) -> None:
         """The process is over, whoever else has its line."""
@@ -249,52 +236,12 @@ class WorkerProcess:
         self._stream.close()
         self._watch.close()
         self._reaping = True
-        code, forced = self._starter.call(_await_end, self._process, self._death)
+        code, forced = self._starter.call(await_end, self._process, self._death)
         os.close(self._death)
-        self.why = _way(code, forced)
-        stack = _stack(self._crashes)
+        self.why = way_of(code, forced)
+        stack = stack_of(self._crashes)
         os.close(self._crashes)
         if code and not self._given_up:
             log.error("%s %s%s", self.name, self.why, f":\n{stack}" if stack else "")
         self.ended.set()
         self._heard.set(None)
-
-
-def _spawn(line: socket.socket, crashes: int) -> subprocess.Popen[bytes]:
-    with line:
-        return subprocess.Popen(
-            [sys.executable, "-c", _START, str(line.fileno()), str(crashes), *sys.path],
-            pass_fds=(line.fileno(), crashes), stdin=subprocess.DEVNULL, process_group=0,
-        )  # fmt: skip
-
-
-def _await_end(process: subprocess.Popen[bytes], death: int) -> tuple[int, bool]:
-    """Its exit code, and whether it had to be killed, since it only closed its line.
-
-    What it has started ends with it, and before it is reaped: then its number may be another's.
-    """
-    ended = select.poll()
-    ended.register(death, select.POLLIN)
-    forced = not ended.poll(LAST_WORDS * 1000)
-    _kill_group(process)
-    return process.wait(), forced
-
-
-def _kill_group(process: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-
-
-def _way(code: int, forced: bool) -> str:
-    if forced or code == LINE_LOST:
-        return "closed its line to the daemon"
-    if code >= 0:
-        return f"ended with exit code {code}"
-    try:
-        return f"was killed by {signal.Signals(-code).name}"
-    except ValueError:
-        return f"was killed by signal {-code}"
-
-
-def _stack(crashes: int) -> str:
-    return os.pread(crashes, MOST_STACK, 0).decode(errors="replace").strip()

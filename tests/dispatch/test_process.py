@@ -14,7 +14,7 @@ import pytest
 from eventd import green
 from eventd.calls import messages
 from eventd.calls.messages import Ask, Call, Cut
-from eventd.dispatch.process import WorkerDied, WorkerProcess, _way
+from eventd.dispatch.process import WorkerDied, WorkerProcess
 from eventd.errors import MalformedInput, PluginError
 from eventd.event import Event
 from eventd.worker.task import Task
@@ -133,10 +133,3 @@ def test_a_worker_that_cannot_be_told_what_it_is_is_not_started(monkeypatch: pyt
     worker = WorkerProcess("a worker", green.Group("workers"), starter, lambda ask: None)
     with pytest.raises(MalformedInput, match="bytes"):
         worker.launch(b"x" * SMALL)
-
-
-def test_each_way_to_end_has_words() -> None:
-    assert _way(0, False) == "ended with exit code 0"
-    assert _way(-11, False) == "was killed by SIGSEGV"
-    assert _way(-60, False) == "was killed by signal 60"
-    assert _way(-9, True) == _way(74, False) == "closed its line to the daemon"

@@ -1,0 +1,73 @@
+"""A worker as a process of the system: its command, its end, and what a crash leaves.
+
+All but the words may wait, and is called in the native thread that starts workers.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+
+from eventd.calls.messages import LINE_LOST
+
+__all__ = ["LAST_WORDS", "await_end", "kill_group", "spawn", "stack_of", "way_of"]
+
+#: Seconds for a worker that aborts to write down its stack, and for one that closed its line to end by itself.
+LAST_WORDS = 0.5
+#: Bytes of the stack of a crash that are told.
+MOST_STACK = 4000
+
+#: The worker finds what the daemon finds, in the same order, and nothing of the current directory.
+_START = (
+    "import sys; sys.path[:] = sys.argv[3:]; from eventd.worker.main import main; "
+    "main(int(sys.argv[1]), int(sys.argv[2]))"
+)
+
+
+def spawn(line: socket.socket, crashes: int) -> subprocess.Popen[bytes]:
+    """Start a worker that has this end of its line, which is closed here, and a file for its crashes."""
+    with line:
+        return subprocess.Popen(
+            [sys.executable, "-c", _START, str(line.fileno()), str(crashes), *sys.path],
+            pass_fds=(line.fileno(), crashes), stdin=subprocess.DEVNULL, process_group=0,
+        )  # fmt: skip
+
+
+def await_end(process: subprocess.Popen[bytes], death: int) -> tuple[int, bool]:
+    """Its exit code, and whether it had to be killed, since it only closed its line.
+
+    What it has started ends with it, and before it is reaped: then its number may be another's.
+    """
+    ended = select.poll()
+    ended.register(death, select.POLLIN)
+    forced = not ended.poll(LAST_WORDS * 1000)
+    kill_group(process)
+    return process.wait(), forced
+
+
+def kill_group(process: subprocess.Popen[bytes]) -> None:
+    """End a worker, and what it has started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def way_of(code: int, forced: bool) -> str:
+    """How a process ended, in words."""
+    if forced or code == LINE_LOST:
+        return "closed its line to the daemon"
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was killed by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was killed by signal {-code}"
+
+
+def stack_of(crashes: int) -> str:
+    """What a crash left, as text."""
+    return os.pread(crashes, MOST_STACK, 0).decode(errors="replace").strip()
