@@ -90,7 +90,7 @@ class Call(msgspec.Struct, tag=1, array_like=True):
 
 
 class Answer(msgspec.Struct, tag=2, array_like=True):
-    """What was asked, or why there is no answer."""
+    """What was asked, or why there is no answer. To ``range``: a page, and from where to ask for the next one."""
 
     value: Any
     error: Told | None = None

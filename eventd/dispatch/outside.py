@@ -8,12 +8,11 @@ import pickle
 
 import msgspec
 
-from eventd.calls.state import Store
 from eventd.config.options import Configuration
 from eventd.dispatch.crew import Crew
 from eventd.dispatch.process import WorkerDied
 from eventd.dispatch.runner import Calls
-from eventd.dispatch.shared import SharedState
+from eventd.dispatch.shared import Pages, SharedState
 from eventd.dispatch.work import Observe, Work
 from eventd.errors import PluginError
 from eventd.green import Bridge
@@ -31,7 +30,7 @@ _GROUP_OF = {kind: group for group, kind in GROUPS.items()}
 class OutsideWork(Work):
     """Like ``Work``, but nothing of the plugin runs in the daemon."""
 
-    def __init__(self, loaded: Loaded, registry: Registry, bridge: Bridge, store: Store, observe: Observe) -> None:
+    def __init__(self, loaded: Loaded, registry: Registry, bridge: Bridge, store: Pages, observe: Observe) -> None:
         super().__init__(loaded, registry, bridge, store, observe)
         shared = None if self.state is None else SharedState(store)
         self.state = shared

@@ -9,7 +9,8 @@ from __future__ import annotations
 import sqlite3
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import closing
 from typing import TypeVar
 
 from eventd.errors import JournalUnavailable
@@ -106,6 +107,20 @@ class StateStore:
         # A reader's text comes as bytes: see connection.py.
         return [(key.decode(errors="replace"), value) for key, value in self._ask(question)]  # type: ignore[attr-defined]
 
+    def page(
+        self, prefix: str, *, start: str | None, end: str | None, limit: int, size: int
+    ) -> tuple[list[tuple[str, bytes]], bool]:
+        """Like ``range``, but nothing once there are ``size`` bytes; and whether there are more keys."""
+        low, high = _bounds(prefix, start, end)
+        values = (self._consumer, low, high)
+
+        def question(connection: sqlite3.Connection) -> tuple[list[tuple[str, bytes]], bool]:
+            with closing(connection.execute(f"SELECT key, value {RANGE} ORDER BY key", values)) as rows:
+                return _up_to(limit, size, rows)
+
+        found, more = self._ask(question)
+        return [(key.decode(errors="replace"), value) for key, value in found], more  # type: ignore[attr-defined]
+
     def count(
         self, prefix: str = "", *, start: str | None = None, end: str | None = None, besides: Collection[str] = ()
     ) -> int:
@@ -124,6 +139,15 @@ class StateStore:
             return total - sum(found)
 
         return self._ask(question)
+
+
+def _up_to(limit: int, size: int, rows: Iterator[tuple[str, bytes]]) -> tuple[list[tuple[str, bytes]], bool]:
+    """So many of them, or until they have so many bytes; and whether others follow."""
+    taken: list[tuple[str, bytes]] = []
+    while len(taken) < limit and size > 0 and (row := next(rows, None)) is not None:
+        taken.append(row)
+        size -= len(row[0]) + len(row[1])
+    return taken, next(rows, None) is not None
 
 
 def _bounds(prefix: str, start: str | None, end: str | None) -> tuple[str, str | None]:

@@ -25,9 +25,15 @@ class Asked:
     def range(
         self, prefix: str = "", *, start: str | None = None, end: str | None = None, limit: int = 1000
     ) -> list[tuple[str, bytes]]:
-        """Keys and packed values, in order."""
-        found = self._link.ask(Ask("range", prefix, start, end, limit))
-        return [(key, value) for key, value in cast("list[tuple[str, bytes]]", found)]
+        """Keys and packed values, in order; they come in pages, so that none holds up the daemon."""
+        found: list[tuple[str, bytes]] = []
+        while len(found) < limit:
+            answer = self._link.ask(Ask("range", prefix, start, end, limit - len(found)))
+            page, start = cast("tuple[list[tuple[str, bytes]], str | None]", answer)
+            found += [(key, value) for key, value in page]
+            if start is None:
+                break
+        return found
 
     def count(self, prefix: str = "", *, besides: Collection[str] = ()) -> int:
         """How many keys begin with ``prefix``, those of ``besides`` not counted."""

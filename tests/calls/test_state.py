@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Collection
+from itertools import accumulate
 from typing import Any
 
 import pytest
@@ -33,6 +34,14 @@ class Committed:
     ) -> list[tuple[str, bytes]]:
         keys = [key for key in sorted(self.kept) if key.startswith(prefix) and key >= (start or "")]
         return [(key, self.kept[key]) for key in keys if end is None or key < end][:limit]
+
+    def page(
+        self, prefix: str, *, start: str | None, end: str | None, limit: int, size: int
+    ) -> tuple[list[tuple[str, bytes]], bool]:
+        pairs = self.range(prefix, start=start, end=end, limit=len(self.kept))
+        sizes = list(accumulate(len(key.encode()) + len(value) for key, value in pairs))
+        most = min(limit, 1 + len([each for each in sizes if each < size]))
+        return pairs[:most], len(pairs) > most
 
     def count(self, prefix: str = "", *, besides: Collection[str] = ()) -> int:
         return len([key for key in self.kept if key.startswith(prefix) and key not in besides])

@@ -74,6 +74,58 @@ def test_who_searched_is_not_admitted_when_anything_was_written() -> None:
     assert state.admit("b", outcome({"y": b"1"}, None))
 
 
+KEYS = st.text("ab\0é", max_size=3)
+VALUES = st.binary(max_size=12)
+
+
+def pages(state: SharedState, most: int, **bounds: Any) -> list[tuple[str, bytes]]:
+    """A range as a worker asks for it."""
+    found: list[tuple[str, bytes]] = []
+    start = bounds.pop("start")
+    while len(found) < most:
+        page, start = state.answer(Ask("range", start=start, limit=most - len(found), **bounds))  # type: ignore[misc]
+        assert len(page) <= shared.PAGE_KEYS
+        assert sum(len(key) + len(value) for key, value in page[:-1]) < shared.PAGE_BYTES
+        found += page
+        if start is None:
+            break
+    return found
+
+
+@given(
+    st.dictionaries(KEYS, VALUES, max_size=12), st.dictionaries(KEYS, st.none() | VALUES, max_size=12),
+    st.sampled_from(["", "a", "é"]), st.none() | KEYS, st.none() | KEYS, st.integers(min_value=1, max_value=15),
+)  # fmt: skip
+def test_a_range_in_pages_is_the_range(
+    kept: dict[str, bytes], own: dict[str, bytes | None], prefix: str, start: str | None, end: str | None, most: int
+) -> None:
+    store = Committed()
+    store.kept = kept
+    state = SharedState(store)
+    state.merge(own)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shared, "PAGE_KEYS", 3)
+        patch.setattr(shared, "PAGE_BYTES", 20)
+        found = pages(state, most, key=prefix, start=start, end=end)
+
+    assert found == state.packed_range(prefix, start=start, end=end, limit=most)
+
+
+def test_what_is_written_between_two_pages_is_found_out(monkeypatch: Any) -> None:
+    monkeypatch.setattr(shared, "PAGE_KEYS", 2)
+    store = Committed()
+    store.kept = dict.fromkeys("abcd", b"1")
+    state = SharedState(store)
+    state.join("a")
+    state.join("b")
+    first: Any = state.answer(Ask("range", "", limit=10))
+    assert first == ([("a", b"1"), ("b", b"1")], "b\0")
+    assert state.admit("b", outcome({"a": b"2", "d": b"2"}, []))
+    second: Any = state.answer(Ask("range", "", first[1], limit=8))
+    assert second == ([("c", b"1"), ("d", b"2")], None)
+    assert not state.admit("a", outcome({"sum": b"5"}, None))
+
+
 def test_writing_without_reading_hinders_nobody() -> None:
     state = SharedState(Committed())
     state.join("a")

@@ -58,6 +58,19 @@ def test_ranges_are_in_the_order_of_the_keys(store: StateStore) -> None:
     assert [key for key, _ in store.range("\U0010ffff")] == ["\U0010ffff", "\U0010ffffa"]
 
 
+def test_pages_end_at_a_number_of_keys_or_bytes_and_tell_of_more(store: StateStore) -> None:
+    def page(limit: int, size: int, start: str | None = None) -> tuple[list[str], bool]:
+        pairs, more = store.page("a", start=start, end=None, limit=limit, size=size)
+        assert [key.encode() for key, _ in pairs] == [value for _, value in pairs]
+        return [key for key, _ in pairs], more
+
+    assert page(2, 1000) == (["a", "a/1"], True)
+    assert page(5, 1000) == (["a", "a/1", "a/2", "a/é", "a0"], False)
+    assert page(5, 8) == (["a", "a/1"], True)
+    assert page(5, 1, "a/é\0") == (["a0"], False)
+    assert page(5, 1, "b") == ([], False)
+
+
 def test_counting_is_by_the_same_bounds(store: StateStore) -> None:
     assert (store.count(), store.count("a"), store.count("a/"), store.count("z")) == (len(KEYS), 5, 3, 0)
     assert store.count(start="a/2", end="b") == 3

@@ -13,7 +13,9 @@ pack = msgspec.msgpack.encode
 
 
 class Line:
-    """A daemon that knows these keys."""
+    """A daemon that knows these keys, and tells few of them at once."""
+
+    most = 3
 
     def __init__(self, **values: Any) -> None:
         self.values, self.asked = values, list[Ask]()
@@ -22,8 +24,12 @@ class Line:
         self.asked.append(question)
         if question.what == "get":
             return pack(self.values[question.key]) if question.key in self.values else None
-        found = sorted(key for key in self.values if key.startswith(question.key))
-        return len(found) if question.what == "count" else [[key, pack(self.values[key])] for key in found]
+        found = sorted(key for key in self.values if key.startswith(question.key) and key >= (question.start or ""))
+        if question.what == "count":
+            return len(found)
+        most = min(question.limit, self.most)
+        page = [[key, pack(self.values[key])] for key in found[:most]]
+        return [page, found[most] if len(found) > most else None]
 
 
 def state_of(line: Line) -> WatchedState:
@@ -55,6 +61,17 @@ def test_own_writes_are_seen_in_what_is_searched() -> None:
     assert state.range("a") == [("a0", 0), ("a1", 1)]
     assert state.count("a") == 2
     assert state.looked_at() is None
+
+
+def test_a_range_is_asked_for_page_by_page() -> None:
+    line = Line(**{f"a{n}": n for n in range(8)}, b=9)
+    state = state_of(line)
+
+    assert state.range("a") == [(f"a{n}", n) for n in range(8)]
+    assert [question.start for question in line.asked] == [None, "a3", "a6"]
+    assert state.range("a", start="a2", limit=4) == [(f"a{n}", n) for n in range(2, 6)]
+    assert [question.limit for question in line.asked[3:]] == [4, 1]
+    assert state.range("a", limit=0) == []
 
 
 def test_what_is_taken_stays_known() -> None:
