@@ -6,5 +6,6 @@ traces      both of them, to be taken back together
 keys        what ``order_by`` means
 executing   the call of an event type, event by event
 messages    what the daemon and a worker process say to each other
+parts       a large outcome, cut and put together again
 told        what was raised in a worker, as data
 """

@@ -6,7 +6,7 @@
       Call ───────────────────────►
             ◄────────────────────── Ask     as often as it wants to know something of its state
       Answer ─────────────────────►
-            ◄────────────────────── Outcome
+            ◄────────────────────── Outcome, in parts where it is large
       Stop ───────────────────────►
             ◄────────────────────── Stopped and its end
 
@@ -47,9 +47,10 @@ __all__ = [
     "from_worker",
     "length_of",
     "to_worker",
+    "too_large",
 ]
 
-#: Bytes of one message; an outcome has at most what one call may emit, and what it wrote into its state.
+#: Bytes of one message, and of one outcome: what one call may emit, and what it wrote into its state.
 MOST_MESSAGE = 256 << 20
 
 #: The exit code of a worker whose line is gone, as sysexits.h calls an error of input or output.
@@ -124,7 +125,8 @@ class Outcome(msgspec.Struct, tag=19, array_like=True):
     """What a call came to: what was emitted, which events failed or what was raised, and what the state is to keep.
 
     ``read`` are the keys that it looked at, ``None`` where it looked at ranges. ``spent`` says
-    that the worker is to be replaced: it has no memory left.
+    that the worker is to be replaced: it has no memory left. ``more`` says that this is a part
+    of it, and another one follows: see ``eventd.calls.parts``.
     """
 
     drafts: list[Draft]
@@ -134,6 +136,7 @@ class Outcome(msgspec.Struct, tag=19, array_like=True):
     read: list[str] | None
     spent: bool
     number: int = 0
+    more: bool = False
 
 
 class Log(msgspec.Struct, tag=20, array_like=True):
@@ -165,11 +168,16 @@ def frame(message: ToWorker | FromWorker) -> bytes:
     """
     body = _encode(message)
     if len(body) > MOST_MESSAGE:
-        raise MalformedInput(
-            f"a message between daemon and worker has {len(body)} bytes, at most {MOST_MESSAGE} are sent",
-            hint="emit, write or ask for less at a time",
-        )
+        raise too_large(len(body))
     return _length.pack(len(body)) + body
+
+
+def too_large(size: int) -> MalformedInput:
+    """The error for what is not sent, or not taken."""
+    return MalformedInput(
+        f"what daemon and worker say to each other at once has {size} bytes, at most {MOST_MESSAGE} are sent",
+        hint="emit, write or ask for less at a time",
+    )
 
 
 def length_of(head: bytes | bytearray | memoryview, at: int = 0) -> int:
@@ -220,7 +228,9 @@ class Frames:
                 end = at + HEAD + length_of(buffer, at)
                 if len(buffer) < end:
                     return
-                body = bytes(buffer[at + HEAD : end])
+                # Without the view, it would be copied twice.
+                with memoryview(buffer) as view:
+                    body = bytes(view[at + HEAD : end])
                 at = end
                 yield body
         finally:

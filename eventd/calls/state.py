@@ -16,12 +16,14 @@ from typing import Any, Protocol
 
 import msgspec
 
-from eventd.calls.cache import ABSENT, Absent, Cache, Changes
+from eventd.calls.cache import ABSENT, ENTRY, Absent, Cache, Changes
 
 __all__ = ["StateView", "Store"]
 
 #: Bytes of what was read and written that are kept in memory for one consumer: half of it new, half of it old.
 CACHE_BYTES = 16 << 20
+#: Keys written at once that are remembered: more do not fit, and it would only hold up the hub.
+MOST_REMEMBERED = CACHE_BYTES // 2 // ENTRY
 #: Seconds to wait for a call that was given up to come out of a write.
 PATIENCE = 0.05
 
@@ -156,8 +158,7 @@ class StateView:
         """What was written since the last time, for a unit; it is in flight until ``committed``."""
         changes = self._changes
         if changes:
-            for key, value in changes.items():
-                self._cache.put(key, value)
+            self._remember(changes)
             # In this order: who looks from another thread finds it in one place or the other.
             self._flying = (*self._flying, changes)
             self._changes = {}
@@ -201,6 +202,13 @@ class StateView:
         if held:
             self._lock.release()
         return other
+
+    def _remember(self, changes: Changes) -> None:
+        if len(changes) > MOST_REMEMBERED:
+            self._cache.clear()
+            return
+        for key, value in changes.items():
+            self._cache.put(key, value)
 
     def _write(self, key: str, packed: bytes | None) -> None:
         if not self._open:

@@ -30,6 +30,7 @@ from eventd.calls.messages import (
     frame,
     from_worker,
 )
+from eventd.calls.parts import Gathered
 from eventd.calls.told import raised, tell
 from eventd.dispatch.calling import TimedOut
 from eventd.dispatch.spawning import LAST_WORDS, await_end, kill_group, spawn, stack_of, way_of
@@ -63,6 +64,7 @@ class WorkerProcess:
         self._starter = starter
         self._answer = answer
         self._heard = Signal()
+        self._gathered = Gathered()
         self._late = False
         self._given_up = False
         self._reaping = False
@@ -127,6 +129,7 @@ class WorkerProcess:
         :raises MalformedInput: when the call is too large to be sent.
         """
         self._heard.clear()
+        self._gathered = Gathered()
         self._late = False
         self._calls += 1
         call.number = self._calls
@@ -199,7 +202,7 @@ class WorkerProcess:
         try:
             while data := self._stream.recv():
                 for body in frames.feed(data):
-                    self._take(from_worker(body))
+                    self._take(from_worker(body), len(body))
         except MalformedInput as error:
             log.error("%s: %s", self.name, error)
         finally:
@@ -211,7 +214,7 @@ class WorkerProcess:
         except Exception as error:  # noqa: BLE001 - what the state says to it is the plugin's
             return frame(Answer(None, tell(error)))
 
-    def _take(self, message: FromWorker) -> None:
+    def _take(self, message: FromWorker, size: int) -> None:
         if isinstance(message, Log):
             self._log(message)
         elif isinstance(message, Ask):
@@ -221,6 +224,10 @@ class WorkerProcess:
         elif isinstance(message, Stopped):
             if message.error is not None:
                 log.error("%s failed while it was stopped: %s", self.name, message.error.traceback)
+        elif isinstance(message, Outcome):
+            whole = self._gathered.add(message, size)
+            if whole is not None:
+                self._heard.set(whole)
         else:
             self._heard.set(message)
 

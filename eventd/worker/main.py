@@ -8,6 +8,7 @@ import pickle
 import socket
 
 from eventd.calls.messages import LINE_LOST, Call, Failed, Outcome, Ready, Setup, Stop, Stopped, frame
+from eventd.calls.parts import frames_of
 from eventd.calls.told import Told, tell
 from eventd.process import settle_memory
 from eventd.worker.guard import (
@@ -76,7 +77,8 @@ def _work(job: Job, link: Link) -> None:
     while True:
         match link.receive():
             case Call() as call:
-                link.send_framed(_outcome(job, call))
+                for framed in _outcome(job, call):
+                    link.send_framed(framed)
             case Stop():
                 link.send(Stopped(_stopped(job)))
                 return
@@ -84,7 +86,7 @@ def _work(job: Job, link: Link) -> None:
                 raise AssertionError(other)
 
 
-def _outcome(job: Job, call: Call) -> bytes:
+def _outcome(job: Job, call: Call) -> list[bytes]:
     """What a call came to, as it is sent; where that cannot be, since it is too large, why."""
     spent = False
     try:
@@ -93,13 +95,13 @@ def _outcome(job: Job, call: Call) -> bytes:
         if outcome.spent:
             spent = True
             lift_memory_limit()
-        return frame(outcome)
+        return frames_of(outcome)
     except Exception as error:  # noqa: BLE001 - the call has failed, and the plugin works on
         if isinstance(error, MemoryError):
             spent = True
             lift_memory_limit()
         job.forget()
-        return frame(Outcome([], {}, tell(error), {}, None, spent, call.number))
+        return [frame(Outcome([], {}, tell(error), {}, None, spent, call.number))]
 
 
 def _stopped(job: Job) -> Told | None:

@@ -66,6 +66,21 @@ def view(store: Committed) -> StateView:
     return made
 
 
+def test_more_than_can_be_remembered_is_found_in_the_journal(
+    store: Committed, view: StateView, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "MOST_REMEMBERED", 2)
+    view.set("a", 1)
+    assert view.take()
+    view.merge({"a": None, "b": b"\x02", "c": b"\x03"})
+    changes = view.take()
+    assert (view.get("a"), view.get("b")) == (None, 2)
+    store.commit(changes)
+    view.committed()
+    view.committed()
+    assert (view.get("a"), view.get("b"), store.asked) == (None, 2, 2)
+
+
 def test_it_is_what_the_contract_says(view: StateView) -> None:
     contract: State = view
     contract["a"] = {"deep": [1, 2.5, "x", b"\xff", None, True]}

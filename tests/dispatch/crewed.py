@@ -89,6 +89,24 @@ class Count(Handler):
                 self.emit("keys", {"range": self.state.range("of "), "count": self.state.count("of ")})
 
 
+class Much(Handler):
+    """Writes, emits and searches as often as it is told to."""
+
+    types = ("much",)
+    run = "process"
+
+    def __init__(self, state: State, emit: Emitter) -> None:
+        self.state, self.emit = state, emit
+
+    def handle(self, batch: Batch) -> None:
+        for event in batch:
+            found = self.state.range("k", limit=1_000_000)
+            self.emit("found", [len(found), found == sorted(found)])
+            for number in range(event.data):
+                self.state.set(f"k{number:06}", "v" * 100)
+                self.emit("done", number)
+
+
 class Reading(Event):
     """An event type that runs in a worker."""
 

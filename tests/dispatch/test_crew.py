@@ -11,9 +11,11 @@ from typing import Any
 
 import pytest
 
+from eventd.calls.messages import FromWorker, ToWorker, frame, from_worker
+from eventd.dispatch import process
 from eventd.event import Event
 from eventd.formats.blocks import decode
-from tests.dispatch.crewed import Broken, Count, Early, Echo, Forger, Parent, Reading
+from tests.dispatch.crewed import Broken, Count, Early, Echo, Forger, Much, Parent, Reading
 from tests.dispatch.support import draft
 from tests.dispatch.world import FAST, World, on_hub, wait
 
@@ -234,6 +236,33 @@ def test_a_state_that_several_workers_write_is_as_if_one_did(tmp_path: Path, wor
         told(world, "count", "again")
         world.done("handler:it")
         assert emitted(world, "sum")[-1].data == 82
+
+
+@on_hub
+def test_much_comes_and_goes_in_small_messages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+
+    def heard(body: bytes) -> FromWorker:
+        sizes.append(len(body))
+        return from_worker(body)
+
+    def said(message: ToWorker) -> bytes:
+        framed = frame(message)
+        sizes.append(len(framed))
+        return framed
+
+    monkeypatch.setattr(process, "from_worker", heard)
+    monkeypatch.setattr(process, "frame", said)
+    with world_of(tmp_path, Much, "attempts = 1\n") as world:
+        for number in (8000, 0):
+            told(world, "much", number)
+            world.done("handler:it")
+
+        assert [event.data for event in emitted(world, "found")] == [[0, True], [8000, True]]
+        assert [event.data for event in emitted(world, "done")] == list(range(8000))
+        assert world.journal.state("handler:it").count() == 8000
+    assert sum(sizes) > 4 * 256_000
+    assert max(sizes) < 300_000
 
 
 @on_hub

@@ -107,6 +107,12 @@ def test_without_a_daemon_it_ends(worker: Started, tmp_path: Path) -> None:
     assert worker.process.wait(60) == LINE_LOST
 
 
+def told(framed: bytes) -> Outcome:
+    outcome = from_worker(framed[messages.HEAD :])
+    assert isinstance(outcome, Outcome)
+    return outcome
+
+
 def test_an_outcome_that_is_too_large_has_failed_and_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,10 +120,8 @@ def test_an_outcome_that_is_too_large_has_failed_and_leaves_nothing_behind(
     many = Call([Cut(block_of(0, draft(*(Event("count", subject="s") for _ in range(300)))))], number=7)
     one = Call([Cut(block_of(0, draft(Event("count", subject="s"))))], number=8)
     monkeypatch.setattr(messages, "MOST_MESSAGE", 30_000)
-    large, small = [from_worker(_outcome(counting, each)[messages.HEAD :]) for each in (many, one)]
+    [large], [small] = [list(map(told, _outcome(counting, each))) for each in (many, one)]
 
-    assert isinstance(large, Outcome)
-    assert isinstance(small, Outcome)
     assert large.raised is not None
     assert "at most 30000 are sent (emit, write or ask for less at a time)" in large.raised.text
     assert (large.drafts, large.changes, large.spent, large.number) == ([], {}, False, 7)
@@ -128,11 +132,10 @@ def test_an_outcome_that_cannot_be_written_has_failed(tmp_path: Path) -> None:
     looking = job(tmp_path, "Count", shared=True)
     looking._state.get("")  # type: ignore[union-attr]  # it has one
     looking._state._read.add("\ud800")  # type: ignore[union-attr]  # as a plugin that caught what such a key raises
-    told = from_worker(_outcome(looking, Call([Cut(block_of(0, draft(Event("count"))))]))[messages.HEAD :])
+    [outcome] = map(told, _outcome(looking, Call([Cut(block_of(0, draft(Event("count"))))])))
 
-    assert isinstance(told, Outcome)
-    assert told.raised is not None
-    assert told.raised.name == "UnicodeEncodeError"
+    assert outcome.raised is not None
+    assert outcome.raised.name == "UnicodeEncodeError"
 
 
 def test_an_outcome_is_told_where_there_is_no_memory_left(worker: Started, tmp_path: Path) -> None:
