@@ -41,6 +41,8 @@ class _Raised(Exception):
 
 #: Names of a worker's exception classes for which one of ours is kept; more are told under the base's name.
 MOST_NAMES = 1000
+#: Characters of such a name.
+MOST_NAME = 100
 
 
 def tell(error: BaseException) -> Told:
@@ -58,16 +60,17 @@ def tell(error: BaseException) -> Told:
 def raised(told: Told) -> Exception:
     """The exception of a worker; its cause has the traceback."""
     error: Exception
+    text = told.text[:MOST_TEXT]
     match told.kind:
         case "behind":
             return Behind()
         case "retry":
-            error = Retry(told.after, told.text)
+            error = Retry(told.after, text)
         case "reject":
-            error = Reject(told.text)
+            error = Reject(text)
         case _:
-            error = _class(told.name)(told.text)
-    error.__cause__ = WhereRaised(told.traceback)
+            error = _class(told.name)(text)
+    error.__cause__ = WhereRaised(told.traceback[-MOST_TRACEBACK:])
     return error
 
 
@@ -76,7 +79,7 @@ _KINDS: dict[str, type[BaseException]] = {"behind": Behind, "retry": Retry, "rej
 
 def _class(name: str) -> type[_Raised]:
     known = _Raised.known
-    if name not in known and len(known) >= MOST_NAMES:
+    if name not in known and (len(known) >= MOST_NAMES or len(name) > MOST_NAME or not name.isidentifier()):
         return _Raised
     if name not in known:
         known[name] = type(name, (_Raised,), {"__module__": "worker"})

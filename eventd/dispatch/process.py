@@ -33,8 +33,9 @@ from eventd.calls.messages import (
 from eventd.calls.parts import Gathered
 from eventd.calls.told import raised, tell
 from eventd.dispatch.calling import TimedOut
+from eventd.dispatch.checking import Emitted
 from eventd.dispatch.spawning import LAST_WORDS, await_end, kill_group, spawn, stack_of, way_of
-from eventd.errors import MalformedInput, PluginError
+from eventd.errors import ClientError, PluginError
 from eventd.green import Group, Signal, Stream, Worker, hub
 
 __all__ = ["WorkerDied", "WorkerProcess"]
@@ -64,7 +65,9 @@ class WorkerProcess:
         self._starter = starter
         self._answer = answer
         self._heard = Signal()
-        self._gathered = Gathered()
+        self._gathered, self._emitted = Gathered(), Emitted()
+        #: What it said that makes all else worth nothing.
+        self._nonsense = ""
         self._late = False
         self._given_up = False
         self._reaping = False
@@ -129,7 +132,7 @@ class WorkerProcess:
         :raises MalformedInput: when the call is too large to be sent.
         """
         self._heard.clear()
-        self._gathered = Gathered()
+        self._gathered, self._emitted = Gathered(), Emitted()
         self._late = False
         self._calls += 1
         call.number = self._calls
@@ -144,9 +147,9 @@ class WorkerProcess:
             return answer
         if self.alive:
             # Code of the plugin has found the line: nothing that it says counts.
+            self._nonsense = "answered what it was not asked"
             self.kill()
             self.ended.wait()
-            self.why = "answered what it was not asked"
         if self._late:
             raise TimedOut(f"it did not return within {timeout:g} s; its worker was killed")
         raise WorkerDied(f"the worker {self.why}")
@@ -203,8 +206,10 @@ class WorkerProcess:
             while data := self._stream.recv():
                 for body in frames.feed(data):
                     self._take(from_worker(body), len(body))
-        except MalformedInput as error:
-            log.error("%s: %s", self.name, error)
+        except ClientError as error:
+            self._nonsense = f"said what nobody may say: {error}"
+            log.error("%s %s", self.name, self._nonsense)
+            self.kill()
         finally:
             self._reap()
 
@@ -225,6 +230,7 @@ class WorkerProcess:
             if message.error is not None:
                 log.error("%s failed while it was stopped: %s", self.name, message.error.traceback)
         elif isinstance(message, Outcome):
+            message.drafts = self._emitted.check(message.drafts)
             whole = self._gathered.add(message, size)
             if whole is not None:
                 self._heard.set(whole)
@@ -245,7 +251,7 @@ class WorkerProcess:
         self._reaping = True
         code, forced = self._starter.call(await_end, self._process, self._death)
         os.close(self._death)
-        self.why = way_of(code, forced)
+        self.why = self._nonsense or way_of(code, forced)
         stack = stack_of(self._crashes)
         os.close(self._crashes)
         if code and not self._given_up:

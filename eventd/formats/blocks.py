@@ -21,6 +21,7 @@ from eventd.event import AttributeValue, Block, Draft, Encoding, Event
 from eventd.formats import msgpack_events
 from eventd.formats.forward_blocks import decode_forward
 from eventd.formats.forward_entries import array_header
+from eventd.formats.parts import check_msgpack_parts
 from eventd.formats.payloads import Fill, distinct
 from eventd.formats.rules import Schemas
 
@@ -89,7 +90,7 @@ def decode(block: Block, types: Types = _NO_TYPES) -> list[Event]:
 def draft_of(events: Sequence[Event], schemas: Schemas, node: str, *, fill: Fill | None = None) -> Draft:
     """Write what a handler or source emits; id, source and time are set where absent.
 
-    :raises InvalidEvent: with the index of the event that breaks a rule.
+    :raises InvalidEvent: with the index of the event that breaks a rule. :raises TooLarge: when one has too many parts.
     """
     return msgpack_events.read_events(
         [_written(event, index) for index, event in enumerate(events)], schemas, fill or _fill_of(node)
@@ -98,10 +99,12 @@ def draft_of(events: Sequence[Event], schemas: Schemas, node: str, *, fill: Fill
 
 def _written(event: Event, index: int) -> bytes:
     try:
-        return msgpack_events.write(event)
+        written = msgpack_events.write(event)
     except InvalidEvent as error:
         error.index = index
         raise
+    check_msgpack_parts(written)
+    return written
 
 
 def merge(drafts: Sequence[Draft], limit: int = MERGED_BYTES) -> list[Draft]:

@@ -19,11 +19,12 @@ from eventd.errors import InvalidEvent, MalformedInput
 from eventd.event import Draft, Encoding, Event
 from eventd.formats import plain, rules
 from eventd.formats.breath import Breathe, hold
+from eventd.formats.forward_entries import array_header
 from eventd.formats.parts import check_msgpack_parts
 from eventd.formats.payloads import Fill, check_depth, check_payload, distinct, read_each
 from eventd.formats.rules import Schemas
 
-__all__ = ["Fill", "read_batch", "read_event", "read_events", "write"]
+__all__ = ["Fill", "plain_types", "read_batch", "read_event", "read_events", "write"]
 
 #: What a msgpack decoder raises on bytes that it cannot make values of; TypeError for
 #: maps in the keys of maps.
@@ -40,6 +41,8 @@ MAP_16, MAP_32 = 0xDE, 0xDF
 _decode = msgspec.msgpack.Decoder(dict[str, Any]).decode
 _decode_any = msgspec.msgpack.Decoder().decode
 _decode_plain = msgspec.msgpack.Decoder(plain.Plain).decode
+_decode_plains = msgspec.msgpack.Decoder(list[plain.Plain]).decode
+_decode_array_of_any = msgspec.msgpack.Decoder(list[Any]).decode
 _decode_array = msgspec.msgpack.Decoder(list[Raw]).decode
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -77,6 +80,22 @@ def read_batch(
     except NOT_MSGPACK as error:
         raise MalformedInput(f"not a msgpack array: {error}") from None
     return read_events(raws, schemas, fill, breathe)
+
+
+def plain_types(body: bytes, count: int) -> tuple[str, ...] | None:
+    """The distinct types of ``count`` events, one behind the other; ``None`` where they are not certainly valid.
+
+    Payloads are not held against their types, and an optional attribute may be there twice, or be empty.
+    """
+    try:
+        events = _decode_plains(array_header(count) + body)
+        data = [bytes(event.data) for event in events]
+        data = [each for each in data if each]
+        _decode_array_of_any(array_header(len(data)) + b"".join(data))
+    except NOT_MSGPACK:
+        return None
+    shallow = max(map(len, data), default=0) <= rules.DEEPEST or all(map(_is_shallow, data))
+    return distinct([event.type for event in events]) if shallow and plain.accepts_all(events) else None
 
 
 def write(event: Event) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 
 from eventd.calls import told
 from eventd.calls.executing import Behind
-from eventd.calls.told import raised, tell
+from eventd.calls.told import Told, raised, tell
 from eventd.plugin.contract import Reject, Retry
 
 
@@ -51,6 +51,17 @@ def test_names_without_number_take_no_memory_without_bound(monkeypatch: pytest.M
 
     assert type(odd).__name__ == "_Raised"
     assert str(odd) == "x"
+
+
+@pytest.mark.parametrize("name", ["", "\0", "a b", "x" * 101])
+def test_a_name_that_no_class_has_is_not_made_one(name: str) -> None:
+    assert type(raised(Told("error", name, "x", ""))).__name__ == "_Raised"
+
+
+def test_what_is_told_is_bounded_on_this_side_too() -> None:
+    error = raised(Told("retry", "Retry", "x" * 10_000, "y" * 100_000))
+    assert len(str(error)) == told.MOST_TEXT
+    assert len(str(error.__cause__)) == told.MOST_TRACEBACK + 1
 
 
 def test_what_is_no_utf8_is_told_all_the_same() -> None:

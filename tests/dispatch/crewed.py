@@ -149,6 +149,41 @@ class Forger(Echo):
             time.sleep(0.3)
 
 
+class Ignore(Handler):
+    """Looks at what it gets."""
+
+    types = ("done",)
+    run = "green"
+
+    def handle(self, batch: Batch) -> None:
+        for event in batch:
+            assert event.data is not None
+            assert event.id
+
+
+class Liar(Handler):
+    """Says that it emitted what it did not."""
+
+    types = ("lie",)
+    run = "process"
+
+    def __init__(self, emit: Emitter) -> None:
+        self.emit = emit
+
+    def handle(self, batch: Batch) -> None:
+        for event in batch:
+            self.emit("done", event.data)
+            [draft] = self.emit._drafts  # type: ignore[attr-defined]  # it is a Collector
+            if event.data == "count":
+                draft.count = 1_000_000
+            elif event.data == "body":
+                draft.body = draft.body.replace(b"specversion", b"\xc1" * 11)
+            elif event.data == "name":
+                raise type("no name", (Exception,), {})
+            elif event.data == "failure":
+                batch.failures[1_000_000] = ValueError("of nobody")
+
+
 def _is_socket(descriptor: int) -> bool:
     try:
         return stat.S_ISSOCK(os.fstat(descriptor).st_mode)

@@ -15,7 +15,7 @@ from eventd.calls.messages import FromWorker, ToWorker, frame, from_worker
 from eventd.dispatch import process
 from eventd.event import Event
 from eventd.formats.blocks import decode
-from tests.dispatch.crewed import Broken, Count, Early, Echo, Forger, Much, Parent, Reading
+from tests.dispatch.crewed import Broken, Count, Early, Echo, Forger, Ignore, Liar, Much, Parent, Reading
 from tests.dispatch.support import draft
 from tests.dispatch.world import FAST, World, on_hub, wait
 
@@ -200,6 +200,25 @@ def test_a_forged_answer_makes_no_event_handled(tmp_path: Path) -> None:
 
         assert (status.settled, status.dead) == (1, 1)
         assert "answered what it was not asked" in world.dead()[0].reason
+
+
+@on_hub
+def test_what_was_not_emitted_by_the_rules_is_in_no_journal(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    text = f"[handler:it]\n{FAST}attempts = 1\nbatch_size = 1\n[handler:other]\n{FAST}"
+    with World(tmp_path, {"it": Liar, "other": Ignore}, text=text) as world:
+        for lie in ("count", "body", "name", "failure", "nothing"):
+            told(world, "lie", lie)
+        status = world.done("handler:it")
+        assert world.done("handler:other").state in ("idle", "running")
+
+        assert (status.settled, status.dead) == (2, 3)
+        count, body, name = [letter.reason for letter in world.dead()]
+        assert "said what nobody may say: what is said to be 1000000 emitted events" in count
+        assert "said what nobody may say" in body
+        assert name == "_Raised: "
+        assert [event.data for event in emitted(world, "done")] == ["failure", "nothing"]
+        assert world.journal.end == 5 + 2
+        assert "goes on from its last place" not in caplog.text
 
 
 @on_hub

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from eventd.errors import InvalidEvent
+from eventd.errors import InvalidEvent, TooLarge
 from eventd.event import UNSET, Block, Draft, Encoding, Event
 from eventd.formats import json_events
 from eventd.formats.blocks import decode, draft_of, merge, split
@@ -127,6 +127,11 @@ def test_what_breaks_a_rule_is_refused_with_its_index(wrong: Event, attribute: s
     with pytest.raises(InvalidEvent) as caught:
         draft_of([Event("a"), wrong], SCHEMAS, "n")
     assert (caught.value.index, caught.value.attribute) == (1, attribute)
+
+
+def test_what_no_door_would_take_is_not_emitted():
+    with pytest.raises(TooLarge, match="500000"):
+        draft_of([Event("a", [{}] * 500_001)], {}, "n")
 
 
 def test_neighbours_that_are_written_alike_are_joined():

@@ -32,6 +32,12 @@ def test_what_is_accepted_the_rules_accept(attributes: dict[str, Any]):
         rules.check(attributes)
 
 
+@given(st.lists(st.fixed_dictionaries(dict.fromkeys(fast.Plain.__struct_fields__[1:-1], anything)), max_size=4))
+def test_many_are_accepted_where_each_is(found: list[dict[str, Any]]):
+    events = [decode(msgspec.json.encode({"specversion": "1.0", **each})) for each in found]
+    assert fast.accepts_all(events) == all(map(fast.accepts, events))
+
+
 def test_a_plain_event_is_accepted():
     event = decode(msgspec.json.encode(plain()))
     assert fast.accepts(event)
