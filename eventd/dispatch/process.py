@@ -34,7 +34,7 @@ from eventd.calls.parts import Gathered
 from eventd.calls.told import raised, tell
 from eventd.dispatch.calling import TimedOut
 from eventd.dispatch.checking import Emitted
-from eventd.dispatch.spawning import LAST_WORDS, await_end, kill_group, spawn, stack_of, way_of
+from eventd.dispatch.spawning import LAST_WORDS, await_end, crash_file, kill_group, spawn, stack_of, way_of
 from eventd.errors import ClientError, PluginError
 from eventd.green import Group, Signal, Stream, Worker, hub
 
@@ -97,7 +97,7 @@ class WorkerProcess:
         """
         setup = frame(Setup(task))
         ours, theirs = socket.socketpair()
-        self._crashes = os.memfd_create("eventd-crash", os.MFD_CLOEXEC)
+        self._crashes = crash_file()
         try:
             # It closes its end, also where nobody waits for it any more.
             self._process = self._starter.call(spawn, theirs, self._crashes)

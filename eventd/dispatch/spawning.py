@@ -14,19 +14,25 @@ import sys
 from contextlib import suppress
 
 from eventd.calls.messages import LINE_LOST
+from eventd.green import bounded_file
 
-__all__ = ["LAST_WORDS", "await_end", "kill_group", "spawn", "stack_of", "way_of"]
+__all__ = ["LAST_WORDS", "await_end", "crash_file", "kill_group", "spawn", "stack_of", "way_of"]
 
 #: Seconds for a worker that aborts to write down its stack, and for one that closed its line to end by itself.
 LAST_WORDS = 0.5
-#: Bytes of the stack of a crash that are told.
-MOST_STACK = 4000
+#: Bytes of the stacks of a crash that are kept and told: some hundred frames, of all threads.
+MOST_STACK = 16_384
 
 #: The worker finds what the daemon finds, in the same order, and nothing of the current directory.
 _START = (
     "import sys; sys.path[:] = sys.argv[3:]; from eventd.worker.main import main; "
     "main(int(sys.argv[1]), int(sys.argv[2]))"
 )
+
+
+def crash_file() -> int:
+    """Where a crash is written; the plugin may find it, and cannot fill the memory with it."""
+    return bounded_file("eventd-crash", MOST_STACK)
 
 
 def spawn(line: socket.socket, crashes: int) -> subprocess.Popen[bytes]:
@@ -70,4 +76,4 @@ def way_of(code: int, forced: bool) -> str:
 
 def stack_of(crashes: int) -> str:
     """What a crash left, as text."""
-    return os.pread(crashes, MOST_STACK, 0).decode(errors="replace").strip()
+    return os.pread(crashes, MOST_STACK, 0).rstrip(b"\0").decode(errors="replace").strip()

@@ -13,6 +13,7 @@ from eventd.green.guard import BrokenOff, guard
 from eventd.green.hub import Hub, hub, install, on_hub
 from eventd.green.listener import listen, listen_datagram
 from eventd.green.signals import Signals
+from eventd.green.stacks import bounded_file
 from eventd.green.stream import Stream
 from eventd.green.timer import Timer
 from eventd.green.tls import TLSStream, server_context
@@ -39,6 +40,7 @@ __all__ = [
     "Watch",
     "Watchdog",
     "Worker",
+    "bounded_file",
     "current_name",
     "give_way",
     "guard",

@@ -11,7 +11,6 @@ the watchdog runs. It is heard in three steps:
 from __future__ import annotations
 
 import faulthandler
-import fcntl
 import os
 import signal
 from collections.abc import Callable
@@ -20,7 +19,7 @@ from types import FrameType
 from typing import Any
 
 from eventd.green.hub import Hub
-from eventd.green.stacks import Step, breakable, parse
+from eventd.green.stacks import Step, bounded_file, breakable, parse
 
 __all__ = ["Alarm"]
 
@@ -38,7 +37,7 @@ class Alarm:
         self._hub = hub
         self._heard = heard
         self._asked = False
-        self._file = _bounded_file(MOST_WRITTEN)
+        self._file = bounded_file("eventd-stacks", MOST_WRITTEN)
         self._timer = signal.setitimer(signal.ITIMER_REAL, 0.0)
         self._before: Any = signal.signal(signal.SIGALRM, self._rung)
         faulthandler.register(signal.SIGALRM, file=self._file, all_threads=False, chain=True)
@@ -74,11 +73,3 @@ class Alarm:
         text = os.pread(self._file, os.lseek(self._file, 0, os.SEEK_CUR), 0)
         os.lseek(self._file, 0, os.SEEK_SET)
         return parse(text.decode(errors="replace"))
-
-
-def _bounded_file(size: int) -> int:
-    """A file in memory that takes so many bytes and no more."""
-    file = os.memfd_create("eventd-stacks", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-    os.ftruncate(file, size)
-    fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
-    return file

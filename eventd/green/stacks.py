@@ -5,7 +5,9 @@ A stack is read from a frame, or from what the interpreter's ``faulthandler`` wr
 
 from __future__ import annotations
 
+import fcntl
 import logging
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +16,7 @@ from typing import NamedTuple
 
 from eventd.green.guard import foreign
 
-__all__ = ["Step", "breakable", "parse", "stack_of", "told"]
+__all__ = ["Step", "bounded_file", "breakable", "parse", "stack_of", "told"]
 
 #: Below here all code is ours.
 HOUSE = f"{Path(__file__).parent.parent}/"
@@ -27,6 +29,14 @@ MOST_STEPS = 8
 
 _HEAD = "(most recent call first):"
 _LINE = re.compile(r'^ +File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
+
+
+def bounded_file(name: str, size: int) -> int:
+    """A descriptor of a file in memory for stacks: it takes ``size`` bytes and no more."""
+    file = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.ftruncate(file, size)
+    fcntl.fcntl(file, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
+    return file
 
 
 class Step(NamedTuple):

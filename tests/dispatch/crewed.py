@@ -10,6 +10,7 @@ import signal
 import stat
 import sys
 import time
+from typing import Any
 
 import msgspec
 
@@ -53,6 +54,17 @@ class Echo(Handler):
 
     def crash(self, batch: Batch, index: int, data: object) -> None:
         ctypes.string_at(0)
+
+    def deep(self, batch: Batch, index: int, data: Any) -> None:
+        if data:
+            self.deep(batch, index, data - 1)
+        ctypes.string_at(0)
+
+    def fill(self, batch: Batch, index: int, data: object) -> None:
+        numbers = [int(number) for number in os.listdir("/proc/self/fd")]
+        [file] = [number for number in numbers if "eventd-crash" in _link_of(number)]
+        for _ in range(100):
+            os.write(file, b"x" * 4096)
 
     def kill(self, batch: Batch, index: int, data: object) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -182,6 +194,13 @@ class Liar(Handler):
                 raise type("no name", (Exception,), {})
             elif event.data == "failure":
                 batch.failures[1_000_000] = ValueError("of nobody")
+
+
+def _link_of(descriptor: int) -> str:
+    try:
+        return os.readlink(f"/proc/self/fd/{descriptor}")
+    except OSError:
+        return ""
 
 
 def _is_socket(descriptor: int) -> bool:

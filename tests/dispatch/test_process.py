@@ -15,6 +15,7 @@ from eventd import green
 from eventd.calls import messages
 from eventd.calls.messages import Ask, Call, Cut
 from eventd.dispatch.process import WorkerDied, WorkerProcess
+from eventd.dispatch.spawning import MOST_STACK
 from eventd.errors import MalformedInput, PluginError
 from eventd.event import Event
 from eventd.worker.task import Task
@@ -99,6 +100,30 @@ def test_why_a_plugin_does_not_start_is_told(tmp_path: Path) -> None:
             worker.await_ready()
 
     with_worker(tmp_path, "Broken", body)
+
+
+@on_hub
+def test_a_crash_deep_in_a_plugin_is_told_to_its_beginning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def body(worker: WorkerProcess) -> None:
+        worker.await_ready()
+        with pytest.raises(WorkerDied, match="SIGSEGV"):
+            worker.call(one("do.deep", 60))
+        assert "in _serve" in caplog.text
+        assert "\0" not in caplog.text
+
+    with_worker(tmp_path, "Echo", body)
+
+
+@on_hub
+def test_what_a_plugin_writes_where_crashes_are_told_is_bounded(tmp_path: Path) -> None:
+    def body(worker: WorkerProcess) -> None:
+        worker.await_ready()
+        raised = worker.call(one("do.fill")).raised
+        assert raised is not None
+        assert raised.name == "PermissionError"
+        assert os.fstat(worker._crashes).st_size == MOST_STACK
+
+    with_worker(tmp_path, "Echo", body)
 
 
 @on_hub
