@@ -24,7 +24,10 @@ from eventd.worker.keeping import Asked, WatchedState
 from eventd.worker.link import Link
 from eventd.worker.task import Task
 
-__all__ = ["Job"]
+__all__ = ["Job", "lacks_memory"]
+
+#: Errors behind one that are looked at.
+MOST_ERRORS = 100
 
 
 class Job:
@@ -70,7 +73,7 @@ class Job:
         failures = {} if error is not None else {index: tell(failure) for index, failure in batch.failures.items()}
         changes, read = self._left()
         errors = [error, *batch.failures.values()]
-        spent = any(isinstance(one, MemoryError) for one in errors)
+        spent = any(map(lacks_memory, errors))
         return Outcome(drafts, failures, None if error is None else tell(error), changes, read, spent)
 
     def forget(self) -> None:
@@ -121,6 +124,21 @@ class Job:
 
     def _extra(self) -> dict[Any, object]:
         return {Emitter: self._collector, State: self._state}
+
+
+def lacks_memory(error: BaseException | None) -> bool:
+    """Whether it was raised, or something on the way to it, since there was no memory left."""
+    met: list[BaseException] = []
+    waiting = [error]
+    while waiting and len(met) < MOST_ERRORS:
+        one = waiting.pop()
+        if isinstance(one, MemoryError):
+            return True
+        if one is not None and not any(one is other for other in met):
+            met.append(one)
+            waiting += [one.__cause__, one.__context__]
+            waiting += one.exceptions if isinstance(one, BaseExceptionGroup) else ()
+    return False
 
 
 def _state(task: Task, link: Link) -> StateView:

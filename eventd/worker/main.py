@@ -19,7 +19,7 @@ from eventd.worker.guard import (
     stand_back,
     tell_crashes,
 )
-from eventd.worker.job import Job
+from eventd.worker.job import Job, lacks_memory
 from eventd.worker.link import Gone, Link, LogToDaemon
 from eventd.worker.task import Task
 
@@ -97,7 +97,7 @@ def _outcome(job: Job, call: Call) -> list[bytes]:
             lift_memory_limit()
         return frames_of(outcome)
     except Exception as error:  # noqa: BLE001 - the call has failed, and the plugin works on
-        if isinstance(error, MemoryError):
+        if lacks_memory(error):
             spent = True
             lift_memory_limit()
         job.forget()

@@ -11,7 +11,7 @@ import pytest
 from eventd.calls.messages import Call, Cut
 from eventd.errors import PluginError
 from eventd.event import Event
-from eventd.worker.job import Job
+from eventd.worker.job import Job, lacks_memory
 from eventd.worker.task import Task
 from tests.dispatch.support import block_of, draft
 from tests.plugin.support import configuration
@@ -80,6 +80,41 @@ def test_without_memory_it_is_to_be_replaced(tmp_path: Path, monkeypatch: pytest
     outcome = made.run(call(Event("do.nothing", 0)))
     assert outcome.spent
     assert outcome.raised is not None
+
+
+def wrapped(error: Exception) -> Exception:
+    try:
+        try:
+            raise error
+        except type(error) as caught:
+            raise ValueError("in other words") from caught
+    except ValueError as outer:
+        return outer
+
+
+def behind(error: Exception) -> Exception:
+    try:
+        try:
+            raise error
+        except type(error):
+            raise ValueError("all the same") from None
+    except ValueError as outer:
+        return outer
+
+
+def test_what_lies_behind_an_error_is_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert lacks_memory(wrapped(wrapped(MemoryError())))
+    assert lacks_memory(behind(MemoryError()))
+    assert lacks_memory(ExceptionGroup("several", [ValueError(), wrapped(MemoryError())]))
+    assert not lacks_memory(wrapped(behind(KeyError())))
+    assert not lacks_memory(None)
+    circle = wrapped(KeyError())
+    circle.__cause__.__context__ = circle  # type: ignore[union-attr]  # it has one
+    assert not lacks_memory(circle)
+
+    made = job(tmp_path, "Echo")
+    monkeypatch.setattr(made._handler, "nothing", lambda batch, index, data: batch.fail(index, wrapped(MemoryError())))
+    assert made.run(call(Event("do.nothing", 0))).spent
 
 
 def test_what_the_daemon_does_not_hear_of_is_not_known_here(tmp_path: Path) -> None:
