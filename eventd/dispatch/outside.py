@@ -10,11 +10,9 @@ import msgspec
 
 from eventd.config.options import Configuration
 from eventd.dispatch.crew import Crew
-from eventd.dispatch.process import WorkerDied
 from eventd.dispatch.runner import Calls
 from eventd.dispatch.shared import Pages, SharedState
 from eventd.dispatch.work import Observe, Work
-from eventd.errors import PluginError
 from eventd.green import Bridge
 from eventd.plugin.loaded import Loaded
 from eventd.plugin.registry import GROUPS, Registry
@@ -52,7 +50,8 @@ class OutsideWork(Work):
         """Start the workers that do not run; ``None``, and the log says why, where they cannot be started now."""
         try:
             self._crew.start()
-        except (PluginError, WorkerDied, OSError):
+        except Exception:
+            # Whatever it is, it concerns this plugin, and it is tried again.
             log.exception("%s cannot be started", self.loaded.full_name)
             return None
         return self._crew

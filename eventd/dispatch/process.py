@@ -100,13 +100,12 @@ class WorkerProcess:
         self._crashes = crash_file()
         try:
             # It closes its end, also where nobody waits for it any more.
-            self._process = self._starter.call(spawn, theirs, self._crashes)
+            self._process, self._death = self._starter.call(spawn, theirs, self._crashes)
         except BaseException:
             ours.close()
             os.close(self._crashes)
             self.ended.set()
             raise
-        self._death = os.pidfd_open(self._process.pid)
         self._watch = hub().watch(self._death, self._died, label=self.name)
         self._stream = Stream(ours)
         self._stream.write(setup)

@@ -35,13 +35,22 @@ def crash_file() -> int:
     return bounded_file("eventd-crash", MOST_STACK)
 
 
-def spawn(line: socket.socket, crashes: int) -> subprocess.Popen[bytes]:
-    """Start a worker that has this end of its line, which is closed here, and a file for its crashes."""
+def spawn(line: socket.socket, crashes: int) -> tuple[subprocess.Popen[bytes], int]:
+    """Start a worker that has this end of its line, which is closed here, and a file for its crashes.
+
+    It comes with a descriptor of its process. :raises OSError: when there can be no other process.
+    """
     with line:
-        return subprocess.Popen(
+        process = subprocess.Popen(
             [sys.executable, "-c", _START, str(line.fileno()), str(crashes), *sys.path],
             pass_fds=(line.fileno(), crashes), stdin=subprocess.DEVNULL, process_group=0,
         )  # fmt: skip
+    try:
+        return process, os.pidfd_open(process.pid)
+    except OSError:
+        kill_group(process)
+        process.wait()
+        raise
 
 
 def await_end(process: subprocess.Popen[bytes], death: int) -> tuple[int, bool]:

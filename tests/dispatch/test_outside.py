@@ -5,9 +5,14 @@ from __future__ import annotations
 import pickle
 from pathlib import Path
 
+import pytest
+
+from eventd.dispatch.outside import OutsideWork
+from eventd.event import Event
 from eventd.worker.task import Task
-from tests.dispatch.crewed import Count, Echo, Reading
-from tests.dispatch.world import FAST, World, on_hub
+from tests.dispatch.crewed import Count, Echo, Ignore, Reading
+from tests.dispatch.support import draft
+from tests.dispatch.world import FAST, World, on_hub, wait
 
 TEXT = f"""
 [listener:http]
@@ -35,3 +40,25 @@ def test_the_sections_of_others_stay_in_the_daemon(tmp_path: Path) -> None:
             ("eventd.handlers", "it", "tests.dispatch.crewed:Echo"),
         ]
         assert (task.shared, task.memory_limit) == (True, 1 << 30)
+
+
+@on_hub
+def test_whatever_hinders_the_start_concerns_this_handler_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    make, odds = OutsideWork._task, [True]
+
+    def odd(self: OutsideWork) -> bytes:
+        if odds:
+            raise TypeError("cannot pickle this")
+        return make(self)
+
+    monkeypatch.setattr(OutsideWork, "_task", odd)
+    text = f"[handler:it]\n{FAST}[handler:other]\n{FAST}run = green\n"
+    with World(tmp_path, {"it": Echo, "other": Ignore}, text=text) as world:
+        world.publish(draft(Event("do.nothing", 1), Event("done", 1)))
+        wait(lambda: world.status("handler:it").state == "failing")
+        wait(lambda: "cannot pickle this" in caplog.text)
+        assert (world.done("handler:other").settled, world.status("handler:it").pending) == (1, 2)
+        odds.clear()
+        assert world.done("handler:it").settled == 1

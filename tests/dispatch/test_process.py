@@ -152,6 +152,27 @@ def test_an_answer_that_is_too_large_is_an_error_to_the_plugin(tmp_path: Path, m
 
 
 @on_hub
+def test_a_worker_that_cannot_be_watched_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    pids: list[int] = []
+
+    def full(pid: int) -> int:
+        pids.append(pid)
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(os, "pidfd_open", full)
+    bridge, before = green.Bridge(), len(os.listdir("/proc/self/fd"))
+    worker = WorkerProcess("a worker", green.Group("workers"), bridge.thread("starter"), lambda ask: None)
+    with pytest.raises(OSError, match="Too many"):
+        worker.launch(b"")
+    assert not worker.alive
+    assert len(os.listdir("/proc/self/fd")) == before
+    with pytest.raises(ProcessLookupError):
+        os.kill(pids[0], 0)
+    worker._starter.stop(1.0)
+    bridge.close()
+
+
+@on_hub
 def test_a_worker_that_cannot_be_told_what_it_is_is_not_started(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(messages, "MOST_MESSAGE", SMALL)
     starter: Any = None
