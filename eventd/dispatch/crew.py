@@ -54,13 +54,19 @@ class Crew:
         self._started = 0
         #: Seconds that an event took of late; before any did, it may take long.
         self._pace = math.inf
-        #: Workers that died since one did its work.
+        #: Workers that died since one did its work; those of the same round count.
         self.deaths = 0
+        self._died_at = -math.inf
 
     @property
     def running(self) -> int:
         """How many workers run."""
         return sum([worker.alive for worker in self._workers])
+
+    @property
+    def quiet(self) -> float:
+        """Seconds since a worker died in a call."""
+        return time.monotonic() - self._died_at
 
     @property
     def restarts(self) -> int:
@@ -111,7 +117,9 @@ class Crew:
             raise
         turn.finish()
         self._pace = turn.seconds / len(batch)
-        self.deaths = self.deaths + turn.died if turn.died or not turn.done else 0
+        self.deaths = turn.died if turn.done else self.deaths + turn.died
+        if turn.died:
+            self._died_at = time.monotonic()
         if turn.error is not None:
             raise turn.error
         return turn.drafts

@@ -106,9 +106,12 @@ class Instance:
 
     def _restore(self) -> None:
         """Start workers in the place of those that died; not at once where they die again and again."""
-        if self._work.deaths > 1:
+        work = self._work
+        # The time for which nothing was to be done is a pause, too.
+        pause = work.policy.backoff(work.deaths - 1) - work.quiet if work.deaths > 1 else 0.0
+        if pause > 0:
             self._trouble = "failing"
-            self._wait(self._work.policy.backoff(self._work.deaths - 1))
+            self._wait(pause)
         self.start()
 
     def _wait(self, seconds: float) -> None:

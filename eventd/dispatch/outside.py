@@ -46,6 +46,11 @@ class OutsideWork(Work):
         """Workers that died since one did its work."""
         return self._crew.deaths
 
+    @property
+    def quiet(self) -> float:
+        """Seconds since the last of them died."""
+        return self._crew.quiet
+
     def start(self) -> Calls | None:
         """Start the workers that do not run; ``None``, and the log says why, where they cannot be started now."""
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -65,6 +66,11 @@ class Work:
     def deaths(self) -> int:
         """Workers that died since one did its work."""
         return 0
+
+    @property
+    def quiet(self) -> float:
+        """Seconds since the last of them died."""
+        return math.inf
 
     @property
     def stuck(self) -> bool:

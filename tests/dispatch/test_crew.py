@@ -11,13 +11,19 @@ from typing import Any
 
 import pytest
 
+from eventd import green
 from eventd.calls.messages import FromWorker, ToWorker, frame, from_worker
 from eventd.dispatch import process
-from eventd.event import Event
+from eventd.dispatch.crew import Crew
+from eventd.dispatch.process import WorkerDied
+from eventd.event import Batch, Event
 from eventd.formats.blocks import decode
+from eventd.plugin.registry import Registry
 from tests.dispatch.crewed import Broken, Count, Early, Echo, Forger, Ignore, Liar, Much, Parent, Reading
-from tests.dispatch.support import draft
+from tests.dispatch.support import block_of, draft
+from tests.dispatch.test_round import Scripted, fine
 from tests.dispatch.world import FAST, World, on_hub, wait
+from tests.plugin.support import configuration
 
 #: Seconds in which a worker starts, on a machine that does other things.
 PATIENT = 20.0
@@ -219,6 +225,29 @@ def test_what_was_not_emitted_by_the_rules_is_in_no_journal(tmp_path: Path, capl
         assert [event.data for event in emitted(world, "done")] == ["failure", "nothing"]
         assert world.journal.end == 5 + 2
         assert "goes on from its last place" not in caplog.text
+
+
+@on_hub
+def test_deaths_are_counted_since_a_worker_did_its_work(tmp_path: Path) -> None:
+    registry, bridge = Registry(configuration(tmp_path, "[handler:it]\nworkers = 2\n")), green.Bridge()
+    registry.add("handler", "it", Echo)
+    crew = Crew(registry.handlers["it"], bridge, bytes, None, None, lambda seconds: None)
+    block = block_of(0, draft(*(Event("do.nothing", n) for n in range(4))))
+
+    def deaths(*workers: Scripted) -> int:
+        crew._workers = list(workers)  # type: ignore[arg-type]  # what a round asks of a worker
+        crew.run(Batch(4, list, [(block, range(4))]))
+        return crew.deaths
+
+    died = WorkerDied("by a signal")
+    assert deaths(Scripted(died), Scripted(died)) == 2
+    assert deaths(Scripted(died), Scripted(died)) == 4
+    assert crew.quiet < 60.0
+    assert deaths(Scripted(died), Scripted(fine(), fine(), fine())) == 1
+    assert deaths(Scripted(died), Scripted(fine(), fine(), fine())) == 1
+    assert deaths(Scripted(fine(), fine()), Scripted(fine(), fine())) == 0
+    crew._starter.stop(1.0)
+    bridge.close()
 
 
 @on_hub

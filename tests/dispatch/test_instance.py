@@ -5,11 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
 
 from eventd.dispatch import instance
+from eventd.dispatch.inhand import Hand
+from eventd.dispatch.instance import Instance
+from eventd.dispatch.retry import Policy
 from eventd.event import Batch
 from eventd.plugin.contract import Emitter, Handler, State
 from tests.dispatch.support import numbered
@@ -190,3 +194,17 @@ def test_a_start_that_does_not_return_is_broken_off_and_tried_again_in_a_thread(
         assert world.done("handler:it").settled == 1
 
     assert Starts.threads == ["MainThread", "handler:it"]
+
+
+@pytest.mark.parametrize(("deaths", "quiet", "pauses"), [(1, 0.0, 0), (6, 0.0, 1), (6, 100.0, 0)])
+def test_after_many_deaths_it_waits_only_where_they_were_just_now(deaths: int, quiet: float, pauses: int) -> None:
+    waited: list[float] = []
+    work: Any = SimpleNamespace(
+        deaths=deaths, quiet=quiet, policy=Policy(0, 1.0, 60.0), place=SimpleNamespace(disabled=False),
+        start=lambda: SimpleNamespace(whole=False, run=lambda batch: []), sift=list,
+    )  # fmt: skip
+    made = Instance(work, lambda seconds: bool(waited.append(seconds)), Hand())
+    made.start()
+    made.call(Batch.of([]))
+    assert len(waited) == pauses
+    assert made.trouble is None
