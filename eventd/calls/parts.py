@@ -2,7 +2,7 @@
 
 A message is decoded in one go, and the decoder keeps the interpreter's lock: an outcome of
 100,000 drafts held up everybody in the daemon for 0.12 s, and would from a native thread, too.
-In parts, others have their turn in between, and wait for 2 ms. Drafts are joined here, as the
+In parts, others have their turn in between, after some milliseconds. Drafts are joined here, as the
 daemon would do. What is not cut is a single event and a single value of the state.
 """
 
@@ -17,8 +17,8 @@ from eventd.formats.blocks import merge, split
 
 __all__ = ["PART_BYTES", "Gathered", "frames_of"]
 
-#: Bytes of a message above which an outcome is cut: decoded and checked in 10 ms at most.
-PART_BYTES = 1 << 18
+#: Bytes of a message above which an outcome is cut: some 500 small events, decoded and checked in a millisecond.
+PART_BYTES = 1 << 16
 #: Bytes that an item costs beside what is counted.
 ITEM_BYTES = 16
 
@@ -30,7 +30,7 @@ def frames_of(outcome: Outcome) -> list[bytes]:
 
     :raises MalformedInput: when it is larger than one may be.
     """
-    outcome.drafts = [part for draft in merge(outcome.drafts) for part in split(draft)]
+    outcome.drafts = [part for draft in merge(outcome.drafts, PART_BYTES) for part in split(draft, PART_BYTES)]
     whole = frame(outcome)
     if len(whole) <= PART_BYTES:
         return [whole]
