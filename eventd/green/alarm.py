@@ -36,7 +36,8 @@ class Alarm:
     def __init__(self, hub: Hub, heard: Callable[[list[Step]], object]) -> None:
         self._hub = hub
         self._heard = heard
-        self._asked = False
+        #: Clock reading until which it does not ring by itself.
+        self._wound = float("inf")
         self._file = bounded_file("eventd-stacks", MOST_WRITTEN)
         self._timer = signal.setitimer(signal.ITIMER_REAL, 0.0)
         self._before: Any = signal.signal(signal.SIGALRM, self._rung)
@@ -44,11 +45,16 @@ class Alarm:
 
     def wind(self, seconds: float, again: float) -> None:
         """Let it ring after so long, and again and again, unless it is wound before. From any thread."""
+        now = perf_counter()
+        call = self._hub.calling
+        # The other thread may have its first turn within ``_rung``, before that has read when it was to be.
+        if call is not None and now >= self._wound >= call.since:
+            call.locked = True
+        self._wound = now + seconds
         signal.setitimer(signal.ITIMER_REAL, seconds, again)
 
     def ring(self) -> None:
         """Ring now. From any other thread."""
-        self._asked = True
         signal.pthread_kill(self._hub.ident, signal.SIGALRM)
 
     def close(self) -> None:
@@ -60,9 +66,9 @@ class Alarm:
         os.close(self._file)
 
     def _rung(self, _number: int, frame: FrameType | None) -> None:
-        asked, self._asked = self._asked, False
         call, now = self._hub.calling, perf_counter()
-        if call is not None and not asked:
+        # Whoever rang, and whenever: had another thread had a turn since, it would be wound.
+        if call is not None and now >= self._wound:
             call.locked = True
         self._heard(self._written())
         if call is not None and now >= call.due and breakable(frame):

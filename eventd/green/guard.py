@@ -50,12 +50,12 @@ class Guarded:
         self._within = within
         self._on_held = on_held
         self.name = name
-        #: Whether no other native thread had a turn for a while.
-        self.locked = False
         self.begin()
 
     def begin(self) -> None:
         """It holds the hub from now on."""
+        #: Whether no other native thread had a turn for a while.
+        self.locked = False
         #: Clock reading since when it holds the hub, and from which on it is to be broken off.
         self.since = now = perf_counter()
         self.due = now + self._within if self._within else float("inf")
@@ -71,7 +71,6 @@ class Guarded:
         if seconds > loop.stall_limit:
             loop.blame(self.name)
             self._on_held(seconds, self.locked)
-        self.locked = False
 
     def broken(self, now: float) -> BrokenOff:
         """What is to be raised in it, at this reading of the clock."""

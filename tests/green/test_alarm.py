@@ -16,8 +16,8 @@ from eventd import green
 from eventd.green.alarm import MOST_WRITTEN, Alarm
 from eventd.green.guard import BrokenOff, guard
 from eventd.green.stacks import Step
-from tests.green.support import on_hub
-from tests.support.wait import SCALE
+from tests.green.support import hold, on_hub
+from tests.support.wait import SCALE, until
 
 #: Seconds that would be a hang, were they waited for.
 LONG = 20.0 * SCALE
@@ -84,6 +84,66 @@ def test_one_that_was_rung_for_by_another_thread_has_not_held_the_lock() -> None
 
 
 @on_hub
+def test_one_that_was_rung_for_just_when_the_alarm_rang_by_itself_has_not_held_the_lock(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kill = signal.pthread_kill
+    bridge = green.Bridge()
+    ringer = bridge.thread("ringer")
+
+    def twice(ident: int, number: int) -> None:
+        kill(ident, number)
+        until(lambda: heard, what="the first ring")
+        kill(ident, number)
+
+    def rung() -> bool:
+        ringer.submit(alarm.ring)
+        _rings(heard, 2)
+        return _locked()
+
+    with alarmed() as (alarm, heard):
+        monkeypatch.setattr(signal, "pthread_kill", twice)
+        alarm.wind(LONG, LONG)
+        assert guard("it", 0.0, lambda seconds, locked: None, rung) is False
+    ringer.stop()
+    bridge.close()
+
+    assert len(heard) == 2
+
+
+@pytest.mark.parametrize("wound", [False, True])
+def test_one_that_lets_nobody_wind_the_alarm_in_time_has_held_the_lock_however_late_the_ring_is_heard(
+    wound: bool,
+) -> None:
+    def deaf(alarm: Alarm, heard: list[Any]) -> bool:
+        alarm.wind(0.01, LONG)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+        alarm.ring()
+        hold(0.02)
+        if wound:
+            # As another thread does that is let in where the signal is heard.
+            alarm.wind(LONG, LONG)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        _rings(heard, 1)
+        return _locked()
+
+    @on_hub
+    def body() -> None:
+        with alarmed() as (alarm, heard):
+            assert guard("it", 0.0, lambda seconds, locked: None, deaf, alarm, heard) is True
+
+    body()
+
+
+@on_hub
+def test_one_that_begins_after_the_alarm_was_to_be_wound_is_not_blamed_for_it() -> None:
+    with alarmed() as (alarm, _heard):
+        alarm.wind(0.0, 0.0)
+        hold(0.001)
+        assert guard("it", 0.0, lambda seconds, locked: None, lambda: (alarm.wind(LONG, LONG), _locked())[1]) is False
+
+
+@on_hub
 def test_code_that_catches_it_is_broken_off_once_more() -> None:
     caught: list[BaseException] = []
 
@@ -140,6 +200,13 @@ def test_it_gives_signal_and_timer_back() -> None:
         assert signal.getitimer(signal.ITIMER_REAL)[0] > LONG
     finally:
         signal.setitimer(signal.ITIMER_REAL, *timer)
+
+
+def _locked() -> bool:
+    """Whether the call that runs now is taken for one that holds the interpreter's lock."""
+    call = green.hub().calling
+    assert call is not None
+    return call.locked
 
 
 def _rings(heard: list[Any], number: int) -> None:
