@@ -10,9 +10,10 @@ that nobody changes what is kept by changing what was read.
 
 from __future__ import annotations
 
+import operator
 import threading
 from collections.abc import Collection
-from typing import Any, Protocol
+from typing import Any, Protocol, SupportsFloat
 
 import msgspec
 
@@ -87,7 +88,11 @@ class StateView:
             self._write(key, None)
 
     def add(self, key: str, number: Any = 1) -> Any:
-        """Add to the number under ``key``, which is 0 where there is none; the sum."""
+        """Add to the number under ``key``, which is 0 where there is none; the sum.
+
+        :raises TypeError: when ``number`` is none.
+        """
+        number = _plain(number)
         with self._lock:
             result = self.get(key, 0) + number
             self._write(key, _pack(result))
@@ -240,3 +245,16 @@ class StateView:
             for key, value in own.items()
             if key.startswith(prefix) and (start is None or key >= start) and (end is None or key < end)
         }
+
+
+def _plain(number: Any) -> int | float:
+    """The number without code of its own, which might hang under the lock."""
+    if type(number) is int or type(number) is float:
+        return number
+    try:
+        return operator.index(number)
+    except TypeError:
+        # Not for text: ``float`` would read it.
+        if not isinstance(number, SupportsFloat):
+            raise TypeError(f"a number is to be added, not {type(number).__name__}") from None
+    return float(number)

@@ -89,7 +89,11 @@ class State(Protocol):
         """Keep nothing under ``key``, whether there was something or not."""
 
     def add(self, key: str, number: Any = 1) -> Any:
-        """Add ``number`` to the value of ``key``, which counts as 0 where there is none; returns the sum."""
+        """Add ``number`` to the value of ``key``, which counts as 0 where there is none; returns the sum.
+
+        What is neither ``int`` nor ``float`` is made one, such as a number of NumPy; what cannot be raises
+        ``TypeError``.
+        """
 
     def range(
         self, prefix: str = "", *, start: str | None = None, end: str | None = None, limit: int = 1000

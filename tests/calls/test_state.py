@@ -226,6 +226,57 @@ def test_threads_of_a_handler_may_add_at_the_same_time(view: StateView) -> None:
     assert view.get("n") == 8000
 
 
+class Whole:
+    """As the integers of NumPy."""
+
+    def __index__(self) -> int:
+        return 2
+
+
+class Broken:
+    """As the floats of NumPy, but for ``float64``."""
+
+    def __float__(self) -> float:
+        return 0.5
+
+
+class Float64(float):
+    """As that."""
+
+
+@pytest.mark.parametrize(("number", "total"), [(Whole(), 3), (Broken(), 1.5), (Float64(0.5), 1.5), (True, 2)])
+def test_what_is_like_a_number_is_added_as_one(view: StateView, number: Any, total: float) -> None:
+    view.set("n", 1)
+
+    assert view.add("n", number) == total
+    assert type(view.add("new", number)) in (int, float)
+    assert view.get("n") == total
+
+
+@pytest.mark.parametrize("number", ["1", b"1", None, 1j, [1]])
+def test_what_is_no_number_is_not_added(view: StateView, number: Any) -> None:
+    with pytest.raises(TypeError, match=f"not {type(number).__name__}"):
+        view.add("n", number)
+    assert view.take() == {}
+
+
+def test_the_own_code_of_a_number_does_not_run_under_the_lock(view: StateView) -> None:
+    written: list[bool] = []
+
+    class Slow:
+        def __index__(self) -> int:
+            other = threading.Thread(target=view.set, args=("other", 1), daemon=True)
+            other.start()
+            other.join(1.0)
+            written.append(not other.is_alive())
+            return 1
+
+        __add__ = __radd__ = lambda self, number: number + self.__index__()
+
+    assert view.add("n", Slow()) == 1
+    assert written == [True]
+
+
 KEYS = st.sampled_from(["", "a", "ab", "b", "ba", "ab\0", "z\U0010ffff", "é"])
 VALUES = st.one_of(st.none(), st.integers(-(2**63), 2**63 - 1), st.text(max_size=3), st.lists(st.integers(0, 9)))
 
