@@ -152,12 +152,7 @@ class StateView:
     def rewind(self, mark: int = 0) -> None:
         """Take back what was written since ``mark``."""
         with self._lock:
-            for key, before in reversed(self._undo[mark:]):
-                if before is ABSENT:
-                    del self._changes[key]
-                else:
-                    self._changes[key] = before
-            del self._undo[mark:]
+            self._take_back(mark)
 
     def take(self) -> Changes:
         """What was written since the last time, for a unit; it is in flight until ``committed``."""
@@ -197,10 +192,14 @@ class StateView:
         self.drop()
 
     def successor(self) -> StateView:
-        """Another view, which goes on in the place of this one; a call that still has this one does no more harm."""
+        """Another view, which goes on in the place of this one, without what its call wrote.
+
+        A call that still has this one does no more harm, and is not waited for.
+        """
         self._open = False
         # It may hang while it reads; then it is beyond its last write.
         held = self._lock.acquire(timeout=PATIENCE)
+        self._take_back(0)
         other = StateView(self._store)
         other._changes, self._changes = self._changes, {}
         other._flying, self._flying = self._flying, ()
@@ -214,6 +213,14 @@ class StateView:
             return
         for key, value in changes.items():
             self._cache.put(key, value)
+
+    def _take_back(self, mark: int) -> None:
+        for key, before in reversed(self._undo[mark:]):
+            if before is ABSENT:
+                del self._changes[key]
+            else:
+                self._changes[key] = before
+        del self._undo[mark:]
 
     def _write(self, key: str, packed: bytes | None) -> None:
         if not self._open:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from eventd.calls.traces import Traces
-from eventd.dispatch.calling import Breath, Place
+from eventd.dispatch.calling import Breath, Place, TimedOut
 from eventd.event import Batch, Draft
 
 __all__ = ["Calls", "Runner"]
@@ -63,13 +63,17 @@ class Runner:
     def run(self, batch: Batch) -> list[Draft]:
         """Handle the batch; what was emitted meanwhile. What failed alone is in ``batch.failures``.
 
+        :raises TimedOut: when it was given up; then whoever goes on takes back what it left behind.
         :raises Exception: whatever the plugin raises; then nothing was left behind.
         """
         self._traces.open()
         started = time.perf_counter()
         try:
             self._place.call(self._work, batch, timeout=self._timeout)
-        except BaseException:
+        except TimedOut:
+            # It still runs, and may have the state's lock.
+            raise
+        except Exception:
             self._traces.rewind()
             self._traces.close()
             raise

@@ -96,6 +96,7 @@ class Work:
         self.place.abandon()
         self._hanging.append(self.place)
         self._handler = None
+        self._collector.close()
         self._collector = self._new_collector()
         self.state = self.state.successor() if self.state is not None else None
         self.place = self.place.successor()

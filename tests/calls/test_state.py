@@ -203,12 +203,16 @@ def test_a_range_goes_past_what_was_deleted_just_now(store: Committed, view: Sta
 
 def test_a_call_that_was_given_up_does_no_more_harm(store: Committed, view: StateView) -> None:
     view.set("a", 1)
+    view.close()
+    view.open()
+    view.set("a", 2)
+    view.set("b", 2)
     other = view.successor()
     other.open()
     with pytest.raises(RuntimeError):
         view.set("a", 2)
 
-    assert other.get("a") == 1
+    assert (other.get("a"), other.get("b")) == (1, None)
     assert len(other.take()) == 1
 
 
