@@ -26,7 +26,8 @@ EVENTD = Section(
                 "says what follows."),
         Setting("stall_most", DURATION, "5s",
                 "Code of a plugin that holds up all connections for longer than this is broken off: the call has "
-                "failed. 0 is never."),
+                "failed, and those that follow in a native thread may take as long, where the section has no timeout. "
+                "0 is never."),
         Setting("stop_timeout", DURATION, "30s",
                 "How long stopping may take to finish what has begun, before it is broken off."),
     ),

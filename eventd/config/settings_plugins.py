@@ -42,7 +42,8 @@ _ORDER = Setting("order_by", ORDER, None,
 _TIMEOUT = Setting("timeout", DURATION, "0s",
                    "How long a call may take; then it has failed. In a native thread or a worker, another instance "
                    "goes on in a new one; beside the connections, it is broken off when it has held them up for so "
-                   "long. 0 is no limit but [eventd] stall_most.",
+                   "long. 0 is no limit but [eventd] stall_most, for what runs beside the connections or was broken "
+                   "off there.",
                    )  # fmt: skip
 _ON_STALL = Setting("on_stall", choice("move", "warn", "disable"), "move",
                     "What follows when its code holds up all connections for longer than [eventd] stall_limit: move "

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from eventd.calls.executing import exit_of
-from eventd.green import Bridge, BrokenOff, Signal, Worker, guard, on_hub, sleep
+from eventd.green import Bridge, BrokenOff, Signal, Worker, guard, hub, on_hub, sleep
 from eventd.green.engine import GreenletExit
 from eventd.plugin.contract import Reject
 
@@ -65,10 +65,13 @@ class Place:
     :param on_stall: what follows when a call holds the hub: ``move`` makes the next ones in a thread, ``disable``
         says that there are to be no next ones, ``warn`` leaves all as it is. Code that holds the interpreter's lock
         is not moved: it would hold up everybody from a thread, too, where it cannot be broken off.
+    :param timeout: seconds for a call with events; 0 is no limit, until one held the hub for as long as any may.
     """
 
-    def __init__(self, run: str, name: str, bridge: Bridge, on_stall: str = "warn") -> None:
+    def __init__(self, run: str, name: str, bridge: Bridge, on_stall: str = "warn", timeout: float = 0.0) -> None:
         self.run = run
+        #: What a call with events is to be given as its limit: the section's, or the hub's once that was reached.
+        self.timeout = timeout
         #: Whether it has moved off the hub, since a call held it.
         self.moved = False
         #: Whether nothing is to be called here any more.
@@ -80,6 +83,8 @@ class Place:
         self._on_stall = on_stall
         #: Calls that held the interpreter's lock until they were broken off; ``None`` before the first that held it.
         self._locked: int | None = None
+        #: Whether ``timeout`` is the hub's limit.
+        self._limited = False
         self._worker = bridge.thread(name) if run == "thread" else None
 
     @property
@@ -126,12 +131,16 @@ class Place:
 
     def successor(self) -> Place:
         """Another place, which goes on in the place of this one."""
-        other = Place(self.run, self._name, self._bridge, self._on_stall)
+        other = Place(self.run, self._name, self._bridge, self._on_stall, self.timeout)
         other.moved = self.moved
         return other
 
     def _stalled(self, seconds: float, locked: bool) -> None:
         """A call has held the hub."""
+        most = hub().stall_most
+        if not self.timeout and most and seconds >= most:
+            # It would do so again, in a thread without end.
+            self.timeout, self._limited = most, True
         if self._on_stall == "warn" or not self.green:
             return
         if self._on_stall == "disable":
@@ -147,9 +156,10 @@ class Place:
 
     def _move(self, seconds: float) -> None:
         self.run, self.moved = "thread", True
+        limit = f", for {self.timeout:g} s at most unless timeout in its section is another" if self._limited else ""
         log.warning(
-            "%s is moved: it held the event loop for %.3g s, and is called in a native thread of its own from now on; "
-            "run = thread in its section has it there from the start", self._name, seconds,
+            "%s is moved: it held the event loop for %.3g s, and is called in a native thread of its own from now on"
+            "%s; run = thread in its section has it there from the start", self._name, seconds, limit,
         )  # fmt: skip
 
     def _disable(self, why: str) -> None:

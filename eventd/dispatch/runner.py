@@ -37,7 +37,6 @@ class Runner:
     """Runs batches through one plugin, and gathers what it emits.
 
     :param traces: where what a call leaves behind is gathered.
-    :param timeout: seconds for a call; 0 is no limit.
     """
 
     def __init__(
@@ -46,14 +45,12 @@ class Runner:
         place: Place,
         traces: Traces,
         observe: Observe,
-        timeout: float = 0.0,
     ) -> None:
         self._work = work
         self._place = place
         self.breathe = place.breathe
         self._traces = traces
         self._observe = observe
-        self._timeout = timeout
 
     @property
     def whole(self) -> bool:
@@ -69,7 +66,7 @@ class Runner:
         self._traces.open()
         started = time.perf_counter()
         try:
-            self._place.call(self._work, batch, timeout=self._timeout)
+            self._place.call(self._work, batch, timeout=self._place.timeout)
         except TimedOut:
             # It still runs, and may have the state's lock.
             raise

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -52,7 +53,8 @@ class _Running:
         self._registry = registry
         self._bridge = bridge
         self._policy = Policy(0, options.retry_first, options.retry_most)
-        self._place = Place(options.run or RUNS, loaded.full_name, bridge, options.on_stall)
+        # Its ``run`` is one call without end.
+        self._place = Place(options.run or RUNS, loaded.full_name, bridge, options.on_stall, math.inf)
         #: What the plugin sees, of the kind that fits where it runs; and what our own pauses wait on.
         self._stop: Stop = Signal() if self._place.green else threading.Event()
         self._stopped = Signal()

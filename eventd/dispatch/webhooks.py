@@ -7,6 +7,7 @@ gives requests and writes responses; sockets are not known here.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable
 
 from eventd.calls.collector import Collector, source_of
@@ -33,7 +34,8 @@ class _Hook:
         self._registry = registry
         self._deliver = deliver
         options = loaded.options
-        self._place = Place(options.run or loaded.subject.run, loaded.full_name, bridge, options.on_stall)
+        # Nobody goes on in the place of one that hangs.
+        self._place = Place(options.run or loaded.subject.run, loaded.full_name, bridge, options.on_stall, math.inf)
         self._source = source_of(registry.configuration.eventd.node, loaded.full_name)
         self._plugin: Webhook | None = None
 

@@ -53,7 +53,7 @@ class Work:
         self.state: StateView | None = StateView(store) if wants(loaded, State) else None
         self._observe = observe
         #: Where it is called.
-        self.place = Place(loaded.run, loaded.full_name, bridge, options.on_stall)
+        self.place = Place(loaded.run, loaded.full_name, bridge, options.on_stall, options.timeout)
         self._hanging: list[Place] = []
         self._handler: Handler | None = None
 
@@ -86,9 +86,7 @@ class Work:
         except Exception:
             log.exception("%s cannot be started", name)
             return None
-        return Runner(
-            work, self.place, self._traces(), lambda seconds: self._observe(name, seconds), self.loaded.options.timeout
-        )
+        return Runner(work, self.place, self._traces(), lambda seconds: self._observe(name, seconds))
 
     def abandon(self) -> None:
         """Give up a call that hangs, and its thread; what is started next is another instance, which knows nothing."""

@@ -13,7 +13,7 @@ from eventd.calls.executing import PluginExit
 from eventd.dispatch import calling
 from eventd.dispatch.calling import HeldTheLock, HeldTooLong, Place, TimedOut
 from tests.dispatch.world import on_hub, wait
-from tests.green.support import watched
+from tests.green.support import hold, watched
 from tests.support.wait import SCALE
 
 #: Seconds from which on a call is a stall here, and seconds that nothing here lasts.
@@ -101,6 +101,32 @@ def test_one_that_does_not_return_is_broken_off_and_goes_on_in_a_thread() -> Non
         assert place.call(thread_name) == "handler:it"
     place.close()
     bridge.close()
+
+
+@pytest.mark.parametrize(
+    ("own", "limit", "said"), [(0.0, 0.2, True), (LONG, LONG, False), (0.15, 0.15, False)]
+)
+def test_one_that_was_broken_off_has_the_limit_of_the_hub_in_its_thread_unless_its_section_has_one(
+    caplog: pytest.LogCaptureFixture, own: float, limit: float, said: bool
+) -> None:
+    @on_hub
+    def body() -> None:
+        bridge = green.Bridge()
+        place = Place("green", "handler:it", bridge, "move", own)
+        with watched(0.1, LONG):
+            place.call(hold, 0.15, timeout=LONG)
+        assert place.timeout == own
+        place = Place("green", "handler:it", bridge, "move", own)
+        with watched(0.1, 0.2), pytest.raises(HeldTooLong):
+            place.call(time.sleep, LONG, timeout=place.timeout)
+        assert place.timeout == place.successor().timeout == limit
+        place.close()
+        bridge.close()
+
+    body()
+    first, second = (record.getMessage() for record in caplog.records if "is moved" in record.getMessage())
+    assert "at most" not in first
+    assert ("from now on, for 0.2 s at most unless timeout in its section is another;" in second) is said
 
 
 @on_hub

@@ -145,6 +145,33 @@ def test_a_batch_that_was_broken_off_is_handled_one_by_one_in_a_thread_by_the_sa
 
 
 @on_hub
+def test_one_that_was_broken_off_and_spins_in_the_thread_too_becomes_a_dead_letter(tmp_path: Path) -> None:
+    class Spins(Handler):
+        types = ("a",)
+        threads: ClassVar[list[str]] = []
+        gate = threading.Event()
+
+        def handle(self, batch: Batch) -> None:
+            for event in batch:
+                if event.data["n"] == 0:
+                    self.threads.append(threading.current_thread().name)
+                    while not self.gate.is_set():
+                        pass
+
+    text = f"[handler:it]\n{FAST}attempts = 2\n"
+    with watched(0.02, 0.1), World(tmp_path, {"it": Spins}, text=text) as world:
+        world.publish(numbered("a", [0]))
+        world.publish(numbered("a", [1]))
+        status = world.done("handler:it")
+        Spins.gate.set()
+        (letter,) = world.dead()
+
+    assert (status.settled, status.dead, status.run, status.moved) == (1, 1, "thread", True)
+    assert letter.reason == "TimedOut: it did not return within 0.1 s"
+    assert Spins.threads[:2] == ["MainThread", "handler:it"]
+
+
+@on_hub
 def test_the_reason_of_a_dead_letter_is_that_it_was_broken_off(tmp_path: Path) -> None:
     text = f"[handler:it]\n{FAST}attempts = 1\ntimeout = 50ms\non_stall = warn\n"
     with watched(0.02), World(tmp_path, {"it": stalling(LONG)}, text=text) as world:

@@ -197,7 +197,7 @@ def test_a_regular_expression_without_end_is_broken_off_and_its_event_put_aside(
 
 
 def test_one_that_never_returns_is_broken_off_and_goes_on_in_a_thread(directory: Path) -> None:
-    with stalling(directory, "Waits", f"timeout = {MOST * SCALE:g}s\n") as (daemon, connection):
+    with stalling(directory, "Waits") as (daemon, connection):
         publish(connection, "stall.it")
         assert f"stalling.py:{line_of('waits')} in handle" in told(daemon, "handler:it holds the event loop")
         until(lambda: daemon.consumer("handler:it")["dead"] == 1, 10, "its event to be put aside")
