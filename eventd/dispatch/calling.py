@@ -13,6 +13,7 @@ from typing import Any
 from eventd.calls.executing import exit_of
 from eventd.green import Bridge, BrokenOff, Signal, Worker, guard, hub, on_hub, sleep
 from eventd.green.engine import GreenletExit
+from eventd.green.guard import foreign
 from eventd.plugin.contract import Reject
 
 __all__ = ["Breath", "HeldTheLock", "HeldTooLong", "Place", "TimedOut"]
@@ -48,7 +49,7 @@ class Breath:
 
 
 class TimedOut(Exception):
-    """A call took too long; it still runs, in a thread that was given up."""
+    """A call took too long; it may still run, in a thread that was given up."""
 
 
 class HeldTooLong(Exception):
@@ -125,9 +126,9 @@ class Place:
             self._worker.stop()
 
     def abandon(self) -> None:
-        """Wait for nothing that still runs there."""
+        """Wait for nothing that still runs there; what is no C code is broken off."""
         if self._worker is not None:
-            self._worker.stop(0.0)
+            self._worker.abandon()
 
     def successor(self) -> Place:
         """Another place, which goes on in the place of this one."""
@@ -200,7 +201,7 @@ class _Call:
 
     def run(self, post: Callable[..., object]) -> None:
         try:
-            self.value = self._function(*self._args)
+            self.value = foreign(self._function, self._args)
         except BaseException as error:  # noqa: BLE001 - it is raised where it is waited for
             self.error = error
         post(self.over.set)

@@ -15,6 +15,8 @@ from collections.abc import Callable
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+from eventd.green.breaking import break_off
+from eventd.green.guard import LAST_WORDS, BrokenOff
 from eventd.green.hub import Hub, hub
 from eventd.green.waiting import Signal, Waiter
 
@@ -26,6 +28,8 @@ log = logging.getLogger(__name__)
 POOL = 4
 #: Posted functions run in one callback, so that a native thread in a hurry cannot hold the hub.
 MOST_POSTED = 1000
+#: Seconds between two attempts to break off what may not be interrupted where it is: much of its time it may log.
+LOOK_AGAIN = 0.05
 
 T = TypeVar("T")
 
@@ -47,7 +51,7 @@ class _Call:
             self.value = self.fn(*self.args)
         except BaseException as error:
             self.error = error
-            if self.waiter is None:
+            if self.waiter is None and not isinstance(error, BrokenOff):
                 name = getattr(self.fn, "__qualname__", self.fn)
                 log.error("%s: %s failed", threading.current_thread().name, name, exc_info=error)
 
@@ -184,11 +188,28 @@ class Worker:
             self._queue.put(None)
         return self._ended.wait(timeout)
 
+    def abandon(self) -> None:
+        """Do no more, and have what it does now broken off, again and again until that ends. On the hub."""
+        self.stop(0.0)
+        self._break_off()
+
+    def _break_off(self) -> None:
+        if self.alive and self.ident is not None:
+            hub().call_later(LAST_WORDS if break_off(self.ident) else LOOK_AGAIN, self._break_off)
+
     def _refuse_when_stopping(self) -> None:
         if self._stopping:
             raise RuntimeError(f"the thread {self.name} is stopping")
 
     def _work(self) -> None:
+        try:
+            self._work_off()
+        except BrokenOff:
+            # What it was for was over just then.
+            pass
+        self._bridge.post(self._ended.set)
+
+    def _work_off(self) -> None:
         post = self._bridge.post
         while (call := self._queue.get()) is not None:
             call.run()
@@ -196,4 +217,3 @@ class Worker:
                 post(call.waiter.switch)
             # While it waits for the next, it must not keep the last one's arguments.
             del call
-        post(self._ended.set)

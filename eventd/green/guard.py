@@ -21,12 +21,12 @@ LAST_WORDS = 1.0
 
 
 class BrokenOff(BaseException):
-    """Raised in foreign code that held the hub for too long. No ``except Exception`` keeps it.
+    """Raised in foreign code that held the hub, or a native thread, for too long. No ``except Exception`` keeps it.
 
     :param locked: whether it also held the interpreter's lock.
     """
 
-    def __init__(self, message: str, locked: bool = False) -> None:
+    def __init__(self, message: str = "it took too long and was broken off", locked: bool = False) -> None:
         super().__init__(message)
         self.locked = locked
 

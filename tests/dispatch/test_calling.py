@@ -58,6 +58,20 @@ def test_a_call_that_takes_too_long_is_given_up_and_ends_when_it_returns() -> No
 
 
 @on_hub
+def test_a_call_that_is_given_up_while_it_spins_is_broken_off_in_its_thread(caplog: pytest.LogCaptureFixture) -> None:
+    bridge = green.Bridge()
+    place = Place("thread", "handler:it", bridge)
+
+    with pytest.raises(TimedOut):
+        place.call(hold, LONG, timeout=LIMIT)
+    place.abandon()
+    wait(lambda: place.ended)
+    bridge.close()
+
+    assert caplog.text == ""
+
+
+@on_hub
 def test_one_that_stalls_is_moved_and_its_next_call_is_made_in_a_thread(caplog: pytest.LogCaptureFixture) -> None:
     bridge = green.Bridge()
     place = Place("green", "handler:it", bridge, "move")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -15,6 +16,7 @@ from eventd.dispatch.inhand import Hand
 from eventd.dispatch.instance import Instance
 from eventd.dispatch.retry import Policy
 from eventd.event import Batch
+from eventd.green import BrokenOff
 from eventd.plugin.contract import Emitter, Handler, State
 from tests.dispatch.support import numbered
 from tests.dispatch.world import FAST, World, on_hub, wait
@@ -51,7 +53,8 @@ def hanging(times: int) -> Any:
                 self.state.add("count")
                 if event.data["n"] == 0 and self.hung < times:
                     type(self).hung += 1
-                    self.gate.wait(30.0)
+                    with suppress(BrokenOff):
+                        self.gate.wait(30.0)
                     self.spoil()
                 self.emit("b", event.data)
 
@@ -107,6 +110,25 @@ def test_with_three_that_hang_it_is_stuck_until_one_ends(tmp_path: Path) -> None
 
 
 @on_hub
+def test_those_that_spin_are_broken_off_and_it_is_not_stuck(tmp_path: Path) -> None:
+    class Spins(Handler):
+        types = ("a",)
+        threads: ClassVar[list[threading.Thread]] = []
+
+        def handle(self, batch: Batch) -> None:
+            self.threads.append(threading.current_thread())
+            while True:
+                pass
+
+    with World(tmp_path, {"it": Spins}, text=SETTINGS + "attempts = 5\n") as world:
+        world.publish(numbered("a", [0]))
+        assert world.done("handler:it").dead == 1
+        wait(lambda: not any(thread.is_alive() for thread in Spins.threads))
+
+    assert len(Spins.threads) == 5
+
+
+@on_hub
 def test_one_that_is_stuck_does_not_hold_up_the_stop(tmp_path: Path) -> None:
     handler = hanging(3)
     with World(tmp_path, {"it": handler}, text=SETTINGS) as world:
@@ -148,14 +170,13 @@ def test_a_batch_that_was_broken_off_is_handled_one_by_one_in_a_thread_by_the_sa
 def test_one_that_was_broken_off_and_spins_in_the_thread_too_becomes_a_dead_letter(tmp_path: Path) -> None:
     class Spins(Handler):
         types = ("a",)
-        threads: ClassVar[list[str]] = []
-        gate = threading.Event()
+        threads: ClassVar[list[threading.Thread]] = []
 
         def handle(self, batch: Batch) -> None:
             for event in batch:
                 if event.data["n"] == 0:
-                    self.threads.append(threading.current_thread().name)
-                    while not self.gate.is_set():
+                    self.threads.append(threading.current_thread())
+                    while True:
                         pass
 
     text = f"[handler:it]\n{FAST}attempts = 2\n"
@@ -163,12 +184,11 @@ def test_one_that_was_broken_off_and_spins_in_the_thread_too_becomes_a_dead_lett
         world.publish(numbered("a", [0]))
         world.publish(numbered("a", [1]))
         status = world.done("handler:it")
-        Spins.gate.set()
         (letter,) = world.dead()
 
     assert (status.settled, status.dead, status.run, status.moved) == (1, 1, "thread", True)
     assert letter.reason == "TimedOut: it did not return within 0.1 s"
-    assert Spins.threads[:2] == ["MainThread", "handler:it"]
+    assert [thread.name for thread in Spins.threads] == ["MainThread", *["handler:it"] * (len(Spins.threads) - 1)]
 
 
 @on_hub

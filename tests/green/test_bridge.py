@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import functools
 import gc
 import threading
 import time
@@ -8,7 +9,9 @@ import weakref
 import pytest
 
 from eventd import green
-from tests.green.support import on_hub, until
+from eventd.green import BrokenOff, breaking
+from eventd.green.guard import foreign
+from tests.green.support import hold, on_hub, until
 
 
 @pytest.fixture
@@ -173,6 +176,38 @@ def test_a_worker_that_hangs_is_given_up(bridge):
     assert worker.stop(0.01) is False
     gate.set()
     assert worker.stop(5) is True
+
+
+def spin(*, heed: int = 1) -> None:
+    """Spin until it is broken off so often."""
+    while heed:
+        try:
+            hold(60.0)
+        except BrokenOff:
+            heed -= 1
+
+
+@on_hub
+@pytest.mark.parametrize("heed", [1, 3])
+def test_foreign_code_that_spins_in_a_worker_is_broken_off_until_it_ends(bridge, caplog, monkeypatch, heed):
+    monkeypatch.setattr(green.bridge, "LAST_WORDS", 0.01)
+    worker = bridge.thread("spins")
+    worker.submit(foreign, functools.partial(spin, heed=heed), ())
+    worker.abandon()
+    until(lambda: not worker.alive)
+
+    assert caplog.text == ""
+
+
+@on_hub
+def test_a_worker_that_is_broken_off_when_its_work_was_over_ends_quietly(bridge, caplog):
+    worker = bridge.thread("late")
+    breaking._raise_in(worker.ident, BrokenOff)
+    worker.submit(print)
+    until(lambda: not worker.alive)
+
+    assert worker.stop(5) is True
+    assert caplog.text == ""
 
 
 @on_hub

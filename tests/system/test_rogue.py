@@ -48,6 +48,7 @@ SINNERS = {
     "sleeps": Sinner("Sleeps", line="time.sleep(0.7)", status={"run": "thread", "moved": True}),
     "sleeps-thread": Sinner("Sleeps", "run = thread\n", status={"run": "thread", "moved": False}),
     "spins": Sinner("Spins", dead="TimedOut: it did not return within 1 s", line="data = not data"),
+    "spins-thread": Sinner("Spins", THREAD, dead="TimedOut", log="a call hangs", attempts=4),
     "spins-process": Sinner("Spins", PROCESS, dead="TimedOut: it did not return within 0.5 s", line="data = not data"),
     "regex": Sinner("Regex", dead="HeldTheLock", line="re.match(", status={"run": "green"}),
     "regex-process": Sinner("Regex", PROCESS, dead="TimedOut", line="re.match(", status={"run": "process"}),
