@@ -7,14 +7,16 @@ is counted while it grows, and what passes the limit is refused.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import zstandard
 
 from eventd.errors import MalformedInput, TooLarge, UnsupportedFormat
-from eventd.formats.breath import Breathe, hold, paced
 
-__all__ = ["inflate"]
+__all__ = ["Grown", "ignore", "inflate"]
+
+#: Told how many bytes there are by now; it may wait, and raise to give up.
+Grown = Callable[[int], object]
 
 #: Output made at once; what may be held beyond the limit.
 PIECE = 1 << 20
@@ -31,12 +33,16 @@ GZIP, ZLIB, BARE = 31, 15, -15
 MOST_WINDOW = 1 << 27
 
 
-def inflate(kind: str, data: bytes, limit: int, breathe: Breathe = hold) -> bytes:
+def ignore(size: int) -> None:
+    """Care for no size."""
+
+
+def inflate(kind: str, data: bytes, limit: int, grown: Grown = ignore) -> bytes:
     """Inflate ``data``, all of its members or frames one behind the other.
 
     :param kind: ``gzip``, ``deflate`` or ``zstd``.
     :param limit: the most bytes that may come out; 0 is no limit.
-    :param breathe: called now and then.
+    :param grown: called behind each piece.
     :raises UnsupportedFormat: for any other kind.
     :raises TooLarge: when more than ``limit`` bytes come out.
     :raises MalformedInput: when ``data`` is damaged or cut short.
@@ -51,18 +57,19 @@ def inflate(kind: str, data: bytes, limit: int, breathe: Breathe = hold) -> byte
     else:
         raise UnsupportedFormat(f"unknown compression {kind!r}", hint="gzip, deflate and zstd are understood")
     try:
-        return _gather(pieces, limit, breathe)
+        return _gather(pieces, limit, grown)
     except (zlib.error, zstandard.ZstdError) as error:
         raise MalformedInput(f"damaged {kind}: {error}") from None
 
 
-def _gather(pieces: Iterator[bytes], limit: int, breathe: Breathe) -> bytes:
+def _gather(pieces: Iterator[bytes], limit: int, grown: Grown) -> bytes:
     gathered, size = [], 0
-    for piece in paced(pieces, breathe):
+    for piece in pieces:
         size += len(piece)
         if limit and size > limit:
             raise TooLarge(f"inflates to more than {limit} bytes")
         gathered.append(piece)
+        grown(size)
     return b"".join(gathered)
 
 

@@ -1,6 +1,6 @@
 """Forward entries as CloudEvents with their place, a block in one go.
 
-Each is what ``json_events.write`` and ``msgpack_events.write`` make of its event, at a third of their time.
+Each is the same event as ``json_events.write`` and ``msgpack_events.write`` make of it, at a third of their time.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from eventd.errors import EventdError, TooSlow
 from eventd.event import Draft
-from eventd.green import Signal, Stream
+from eventd.green import Signal, Stream, give_way
 from eventd.listen.door import Door
 from eventd.listen.rates import Allowance
 
@@ -26,8 +26,8 @@ class Connection:
     """
 
     __slots__ = (
-        "_dismissed", "_held", "_late", "_rest", "_resting", "_settled", "allowance", "door", "started", "stream",
-        "unacknowledged",
+        "_dismissed", "_held", "_late", "_rest", "_resting", "_settled", "_taking", "allowance", "door", "started",
+        "stream", "unacknowledged",
     )  # fmt: skip
 
     #: How long, of the door's times, a message may take to come in whole.
@@ -48,6 +48,8 @@ class Connection:
         #: Seconds for which it is not to be read, and what wakes it sooner while that time passes.
         self._rest = 0.0
         self._resting: Signal | None = None
+        #: Whether it takes apart what came: that may take a while, and is not held against the peer.
+        self._taking = False
         self._late: EventdError | None = None
         self._dismissed = False
         stream.over = self.overrun
@@ -59,7 +61,9 @@ class Connection:
         """
         try:
             while data := data or self.stream.recv():
+                self._taking = True
                 self.receive(data)
+                self._taking = False
                 data = b""
                 if self.finished:
                     break
@@ -124,6 +128,14 @@ class Connection:
             before, self._held = self._held, held
             self.door.room.change(before, held)
 
+    def grown(self, size: int) -> None:
+        """Note that a message which is inflated has come to ``size`` bytes; others have their turn meanwhile.
+
+        :raises NoRoom: when all connections together hold too much.
+        """
+        self.begin(True, size)
+        give_way()
+
     def admit(self, draft: Draft, id: bytes | None = None) -> None:
         """Let events pass whose sender can be told no.
 
@@ -160,7 +172,7 @@ class Connection:
 
         :param now: monotonic seconds.
         """
-        if self._resting is not None or not self.door.open.is_set():
+        if self._taking or self._resting is not None or not self.door.open.is_set():
             return None
         limit: float = getattr(self.door, self.patience)
         if limit and self.started and now - self.started > limit:

@@ -24,11 +24,11 @@ class ForwardConnection(Connection):
 
     def __init__(self, door: Door, stream: Stream) -> None:
         super().__init__(door, stream)
-        self._session = ForwardSession(door.limits, door.schemas, door.origin, give_way)
+        self._session = ForwardSession(door.limits, door.schemas, door.origin)
 
     def receive(self, data: bytes) -> None:
         """Take bytes, and every chunk that they complete."""
-        for chunk in self._session.receive(data):
+        for chunk in self._session.receive(data, give_way, self.grown):
             self.started = 0.0
             for reason, count in chunk.skipped.items():
                 self.door.book.reject(self.door.name, reason, count)

@@ -33,7 +33,7 @@ class HTTPConnection(Connection):
     def __init__(self, door: Door, stream: Stream, routes: Routes) -> None:
         super().__init__(door, stream)
         self._routes = routes
-        self._session = HTTPSession(door.limits, client=stream.peer, breathe=give_way)
+        self._session = HTTPSession(door.limits, client=stream.peer)
         self.upgrade: Request | None = None
         # An answer may be larger than any bound: a reader that is slow is waited for, in ``_await_reader``.
         stream.over = None
@@ -41,11 +41,11 @@ class HTTPConnection(Connection):
 
     def receive(self, data: bytes) -> None:
         """Take bytes and answer every request that they complete."""
-        for request in self._session.receive(data):
+        for request in self._session.receive(data, self.grown):
             if request.upgrade:
                 self.upgrade = request
                 return
-            self.begin(False)
+            self.begin(False, len(request.body))
             self._answer(request)
             give_way()
         if waiting := self._session.data_to_send():

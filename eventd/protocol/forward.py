@@ -25,7 +25,8 @@ import msgspec
 
 from eventd.errors import ClientError, MalformedInput, TooLarge
 from eventd.event import Draft
-from eventd.formats.breath import Breathe, hold
+from eventd.formats.breath import Breathe, hold, paced
+from eventd.formats.compression import Grown, ignore
 from eventd.formats.forward_entries import read_entries, read_packed
 from eventd.protocol.forward_frames import Frame, entries_of, is_heartbeat, read_frame
 from eventd.protocol.limits import Limits
@@ -40,6 +41,8 @@ FIRST_BUFFER = 16 * 1024
 _ACK = b"\x81\xa3ack"
 #: Why the events of a frame with metrics or traces are not taken.
 NOT_LOGS = "not_logs"
+#: Frames that are read in a row, some 0.5 ms where they are small.
+IN_A_ROW = 64
 
 
 class Chunk(msgspec.Struct):
@@ -58,18 +61,15 @@ class Chunk(msgspec.Struct):
 class ForwardSession:
     """The server's end of one connection.
 
-    :param origin: the ``source`` of its events. :param breathe: called now and then while much is read.
+    :param origin: the ``source`` of its events.
     """
 
-    __slots__ = ("_base", "_buffer", "_error", "_parser", "breathe", "limits", "origin", "schemas")
+    __slots__ = ("_base", "_buffer", "_error", "_parser", "limits", "origin", "schemas")
 
-    def __init__(
-        self, limits: Limits, schemas: Mapping[str, Any], origin: str, breathe: Breathe = hold
-    ) -> None:
+    def __init__(self, limits: Limits, schemas: Mapping[str, Any], origin: str) -> None:
         self.limits = limits
         self.schemas = schemas
         self.origin = origin
-        self.breathe = breathe
         #: Bytes of the frame under way; the parser has seen them all.
         self._buffer: bytearray | bytes = b""
         #: Where in the parser's count the buffer begins.
@@ -82,19 +82,20 @@ class ForwardSession:
         """Bytes held of a frame that is not complete."""
         return len(self._buffer)
 
-    def receive(self, data: bytes) -> Iterable[Chunk]:
+    def receive(self, data: bytes, breathe: Breathe = hold, grown: Grown = ignore) -> Iterable[Chunk]:
         """Read on, and return what is complete, in order but for messages of one tag.
 
+        :param breathe: called now and then. :param grown: told how large a payload is by now that is inflated.
         :raises ClientError: when what came is no frame, or too large; after the chunks
             before it, from the iteration over them. Close the connection.
         """
         if self._error is not None:
             return []
-        gathered = _Gathered(self)
+        gathered = _Gathered(self, breathe)
         try:
-            for frame in self._frames(data):
+            for frame in paced(self._frames(data), breathe, IN_A_ROW):
                 if not is_heartbeat(frame):
-                    gathered.take(read_frame(frame, self.limits, self.breathe))
+                    gathered.take(read_frame(frame, self.limits, grown))
         except ClientError as error:
             self._error = error
             self._buffer, self._parser = b"", None
@@ -147,8 +148,9 @@ class ForwardSession:
 class _Gathered:
     """The chunks of one read, in which messages without ack are put together by tag."""
 
-    def __init__(self, session: ForwardSession) -> None:
+    def __init__(self, session: ForwardSession, breathe: Breathe) -> None:
         self._session = session
+        self._breathe = breathe
         self._chunks: list[Chunk] = []
         self._messages: dict[str, list[bytes]] = {}
 
@@ -170,7 +172,7 @@ class _Gathered:
         if frame.kind == "signal":
             return None, Counter({NOT_LOGS: 1})
         tag, session = frame.tag, self._session
-        origin, schemas, breathe = session.origin, session.schemas, session.breathe
+        origin, schemas, breathe = session.origin, session.schemas, self._breathe
         if frame.kind == "packed":
             breathe()
             size = entries_of(frame.body, session.limits) or frame.size
@@ -182,7 +184,9 @@ class _Gathered:
         """Make a chunk of the messages of each tag, before something that is not one."""
         messages, self._messages = self._messages, {}
         for tag, entries in messages.items():
-            draft, skipped = read_entries(tag, entries, origin=self._session.origin, schemas=self._session.schemas)
+            draft, skipped = read_entries(
+                tag, entries, origin=self._session.origin, schemas=self._session.schemas, breathe=self._breathe
+            )
             self._chunks.append(Chunk(draft, None, skipped))
 
 

@@ -11,8 +11,7 @@ import msgspec
 from msgspec import Raw
 
 from eventd.errors import MalformedInput, TooLarge, UnsupportedFormat
-from eventd.formats.breath import Breathe, hold
-from eventd.formats.compression import inflate
+from eventd.formats.compression import Grown, ignore, inflate
 from eventd.protocol.limits import Limits
 
 __all__ = ["Frame", "entries_of", "is_heartbeat", "read_frame"]
@@ -87,16 +86,16 @@ def is_heartbeat(frame: bytes) -> bool:
     return frame == b"\xc0"
 
 
-def read_frame(frame: bytes, limits: Limits, breathe: Breathe = hold) -> Frame:
+def read_frame(frame: bytes, limits: Limits, grown: Grown = ignore) -> Frame:
     """Take a whole msgpack value apart.
 
-    :param breathe: called now and then while it is inflated.
+    :param grown: told how large a payload is by now that is inflated.
     :raises ClientError: when it is no frame; what follows it cannot be trusted.
     """
     try:
         parts = _split(frame)
         tag = _text(parts[0])
-        return _read(tag, parts, limits, breathe)
+        return _read(tag, parts, limits, grown)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
         raise MalformedInput(f"not a Forward frame: {error}") from error
 
@@ -129,7 +128,7 @@ def _split(frame: bytes) -> list[Raw]:
     return _elements(frame)
 
 
-def _read(tag: str, parts: list[Raw], limits: Limits, breathe: Breathe) -> Frame:
+def _read(tag: str, parts: list[Raw], limits: Limits, grown: Grown) -> Frame:
     second = memoryview(parts[1])[0]
     if second in _TIMES:
         return _read_message(tag, parts)
@@ -142,7 +141,7 @@ def _read(tag: str, parts: list[Raw], limits: Limits, breathe: Breathe) -> Frame
         _check_count(body, limits)
         return Frame("forward", tag, body, chunk)
     if second in _STRINGS or second in _BYTES:
-        entries = _inflated(_content(parts[1]), told, limits, breathe)
+        entries = _inflated(_content(parts[1]), told, limits, grown)
         return Frame("packed", tag, entries, chunk, _size(told))
     raise MalformedInput("not a Forward frame: the second element is no time, array or bytes")
 
@@ -193,10 +192,10 @@ def _content(raw: Raw) -> bytes:
 _HEADER = {0xC4: 2, 0xC5: 3, 0xC6: 5, 0xD9: 2, 0xDA: 3, 0xDB: 5}
 
 
-def _inflated(payload: bytes, told: _Options, limits: Limits, breathe: Breathe) -> bytes:
+def _inflated(payload: bytes, told: _Options, limits: Limits, grown: Grown) -> bytes:
     kind = _MAGIC.get(payload[:2])
     if kind is not None:
-        return inflate(kind, payload, limits.decompressed_size, breathe)
+        return inflate(kind, payload, limits.decompressed_size, grown)
     declared = _word(told.compressed) if told.compressed else None
     if declared not in _PLAIN:
         raise UnsupportedFormat(f"compressed with {str(declared)[:MOST_TOLD]!r}", hint="gzip and zstd are understood")

@@ -24,8 +24,7 @@ import h11
 import msgspec
 
 from eventd.errors import ClientError, EventdError, InvalidEvent, MalformedInput, TooLarge, UnsupportedFormat
-from eventd.formats.breath import Breathe, hold
-from eventd.formats.compression import inflate
+from eventd.formats.compression import Grown, ignore, inflate
 from eventd.protocol.limits import Limits
 from eventd.protocol.messages import Request, Response
 
@@ -50,17 +49,13 @@ class HTTPSession:
     """The server's end of one connection.
 
     :param client: the peer's address, put into each request.
-    :param breathe: called now and then while a body is inflated.
     """
 
-    __slots__ = (
-        "_bare", "_body", "_breathe", "_connection", "_out", "_refused", "_request", "busy", "client", "last", "limits",
-    )  # fmt: skip
+    __slots__ = ("_bare", "_body", "_connection", "_out", "_refused", "_request", "busy", "client", "last", "limits")
 
-    def __init__(self, limits: Limits, *, client: str | None = None, breathe: Breathe = hold) -> None:
+    def __init__(self, limits: Limits, *, client: str | None = None) -> None:
         self.limits = limits
         self.client = client
-        self._breathe = breathe
         #: A request is handed out and its response is not complete.
         self.busy = False
         #: The next answer is the last one, and says so.
@@ -90,11 +85,12 @@ class HTTPSession:
             return True
         return self._connection is not None and self._connection.our_state in (h11.MUST_CLOSE, h11.CLOSED, h11.ERROR)
 
-    def receive(self, data: bytes) -> Iterator[Request]:
+    def receive(self, data: bytes, grown: Grown = ignore) -> Iterator[Request]:
         """Read on, and hand out each request that is complete once the one before is answered.
 
         Where the answer comes later, the iteration ends; ``receive(b"")`` takes it up.
 
+        :param grown: told how large a body is by now that is inflated.
         :raises ClientError: answer it with ``fail`` and close.
         """
         if self._refused or (not data and self._connection is None):
@@ -102,7 +98,7 @@ class HTTPSession:
         try:
             if data:
                 self._open_connection().receive_data(data)
-            while self._connection is not None and (request := self._next(self._connection)) is not None:
+            while self._connection is not None and (request := self._next(self._connection, grown)) is not None:
                 yield request
         except h11.RemoteProtocolError as error:
             self._refused = True
@@ -179,7 +175,7 @@ class HTTPSession:
     def _send(self, event: h11.Event) -> bytes:
         return self._open_connection().send(event) or b""
 
-    def _next(self, connection: h11.Connection) -> Request | None:
+    def _next(self, connection: h11.Connection, grown: Grown) -> Request | None:
         while True:
             event = connection.next_event()
             if isinstance(event, h11.Request):
@@ -187,7 +183,7 @@ class HTTPSession:
             elif isinstance(event, h11.Data) and self._body is not None:
                 self._add(event.data)
             elif isinstance(event, h11.EndOfMessage) and self._request is not None:
-                return self._finish(self._request)
+                return self._finish(self._request, grown)
             else:
                 self._wait(connection)
                 return None
@@ -211,12 +207,12 @@ class HTTPSession:
         if len(self._body) > self.limits.message_size:
             raise TooLarge(f"a body of more than {self.limits.message_size} bytes")
 
-    def _finish(self, request: Request) -> Request:
+    def _finish(self, request: Request, grown: Grown) -> Request:
         body, self._body, self._request = bytes(self._body or b""), None, None
         self.busy, self._bare = True, request.method == "HEAD"
         coding = ", ".join(value for name, value in request.headers if name == "content-encoding").strip().lower()
         if coding and coding != "identity":
-            body = _inflated(coding, body, self.limits, self._breathe)
+            body = _inflated(coding, body, self.limits, grown)
         request.body = body
         return request
 
@@ -264,11 +260,11 @@ def _request(event: h11.Request, headers: list[tuple[str, str]], client: str | N
     )
 
 
-def _inflated(coding: str, body: bytes, limits: Limits, breathe: Breathe) -> bytes:
+def _inflated(coding: str, body: bytes, limits: Limits, grown: Grown) -> bytes:
     kind = {"x-gzip": "gzip"}.get(coding, coding)
     if kind not in ("gzip", "deflate", "zstd"):
         raise UnsupportedFormat(f"Content-Encoding {coding!r} is not supported", hint="send gzip, deflate or zstd")
-    return inflate(kind, body, limits.decompressed_size, breathe)
+    return inflate(kind, body, limits.decompressed_size, grown)
 
 
 @lru_cache(1)

@@ -100,7 +100,18 @@ def test_many_members_of_nothing_do_not_hold_the_hub(kind: str):
 
 
 @pytest.mark.parametrize("kind", WAYS)
-def test_between_two_pieces_others_have_their_turn(kind: str):
-    taken: list[None] = []
-    inflate(kind, WAYS[kind](os.urandom(1_000_000)), 0, lambda: taken.append(None))
-    assert len(taken) >= 9
+def test_its_growth_is_told(kind: str):
+    sizes: list[int] = []
+    inflate(kind, WAYS[kind](os.urandom(1_000_000)), 0, sizes.append)
+    assert len(sizes) >= 9
+    assert sizes == sorted(sizes)
+    assert sizes[-1] == 1_000_000
+
+
+@pytest.mark.parametrize("kind", WAYS)
+def test_who_is_told_of_its_growth_may_stop_it(kind: str):
+    def stop(size: int) -> None:
+        raise TooLarge("enough")
+
+    with pytest.raises(TooLarge, match="enough"):
+        inflate(kind, WAYS[kind](bytes(100)), 0, stop)

@@ -10,6 +10,7 @@ import msgpack
 
 from eventd.errors import JournalUnavailable
 from eventd.listen.forward import ForwardConnection
+from eventd.listen.gate import Room
 from eventd.listen.rates import Rates
 from tests.listen.world import Peer, World, on_hub, others_ran, wait
 
@@ -29,6 +30,13 @@ def chunk(name: str | None, *records: Any) -> bytes:
 
 def ack(name: str) -> bytes:
     packed: bytes = msgpack.packb({"ack": name})
+    return packed
+
+
+def bomb(name: str) -> bytes:
+    """A chunk that inflates to 60 MiB."""
+    entries = gzip.compress(msgpack.packb([1, {"zeros": bytes(60 << 20)}]))
+    packed: bytes = msgpack.packb(["a.b", entries, {"chunk": name, "compressed": "gzip"}])
     return packed
 
 
@@ -145,9 +153,7 @@ def test_over_the_rate_chunks_are_acknowledged_and_what_follows_is_read_later() 
 def test_others_have_their_turn_while_a_chunk_is_inflated() -> None:
     with World() as world:
         connection, peer = forward(world)
-        entries = gzip.compress(msgpack.packb([1, {"zeros": bytes(world.door.limits.decompressed_size - 100)}]))
-        packed = msgpack.packb(["a.b", entries, {"chunk": "one", "compressed": "gzip"}])
-        assert others_ran(lambda: connection.receive(packed))
+        assert others_ran(lambda: connection.receive(bomb("one")))
         assert peer.read(len(ack("one"))) == ack("one")
 
 
@@ -159,3 +165,21 @@ def test_others_have_their_turn_while_entries_are_looked_at_one_by_one() -> None
         assert others_ran(lambda: connection.receive(large))
         assert peer.read(len(ack("one"))) == ack("one")
         assert world.books.rejected == {"invalid_event": 1}
+
+
+@on_hub
+def test_chunks_that_are_inflated_count_among_what_all_connections_hold() -> None:
+    with World(room=Room(40 << 20)) as world:
+        _, peer = forward(world)
+        peer.send(chunk("before", {"n": 1}) + bomb("one"))
+        # What came before it is taken; its own sender has it still, and sends it again.
+        assert peer.read_all() == ack("before")
+        assert world.books.faults == {"no_room": 1}
+        wait(lambda: world.door.room.used == 0)
+
+
+@on_hub
+def test_others_have_their_turn_while_single_messages_are_read() -> None:
+    with World() as world:
+        connection, _ = forward(world)
+        assert others_ran(lambda: connection.receive(msgpack.packb(["a.b", 1, {"n": 1}]) * 20_000))

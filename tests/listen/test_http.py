@@ -14,6 +14,7 @@ from eventd.errors import InvalidEvent, JournalUnavailable, TooSlow
 from eventd.green.writer import WRITE_LIMIT
 from eventd.listen import http as module
 from eventd.listen.door import Door
+from eventd.listen.gate import Room
 from eventd.listen.http import HTTPConnection
 from eventd.listen.rates import Rates
 from eventd.listen.routes import Streamed
@@ -21,6 +22,8 @@ from eventd.protocol.limits import Limits
 from eventd.protocol.messages import Request, Response
 from tests.listen.world import EVENT, STRUCTURED, Peer, World, on_hub, others_ran, request, wait
 
+#: Inflates to 64 MiB.
+BOMB = gzip.compress(bytes(64 << 20))
 POST = request("POST", "/events", json.dumps(EVENT).encode(), **STRUCTURED)
 
 
@@ -387,9 +390,20 @@ def test_over_the_rate_a_request_is_told_when_to_come_back_and_nothing_of_it_is_
 @on_hub
 def test_others_have_their_turn_while_a_body_is_inflated() -> None:
     with World() as world:
-        session = http(world)[0]._session
-        body = gzip.compress(bytes(world.door.limits.decompressed_size))
-        assert others_ran(lambda: next(iter(session.receive(request("POST", "/", body, Content_Encoding="gzip")))))
+        connection, _ = http(world)
+        posted = request("POST", "/", BOMB, Content_Encoding="gzip")
+        assert others_ran(lambda: next(iter(connection._session.receive(posted, connection.grown))))
+
+
+@on_hub
+def test_bodies_that_are_inflated_count_among_what_all_connections_hold() -> None:
+    with World(room=Room(40 << 20)) as world:
+        _, peer = http(world)
+        peer.send(request("POST", "/nothing", BOMB, Content_Encoding="gzip"))
+        status, headers, _ = peer.response()
+        assert (status, headers["connection"]) == (429, "close")
+        assert world.books.faults == {"no_room": 1}
+        wait(lambda: world.door.room.used == 0)
 
 
 @on_hub

@@ -397,6 +397,18 @@ def test_one_that_is_gone_leaves_nothing_to_the_collector(last: bytes) -> None:
         gc.enable()
 
 
+@on_hub
+def test_nobody_is_late_while_what_came_is_read() -> None:
+    with World(idle_timeout=5.0) as world:
+        connection, peer = websocket(world)
+        peer.send(frame(json.dumps({"op": "publish", "id": 1, "events": MANY}).encode()))
+        wait(lambda: connection._taking)
+        assert connection.late(time.monotonic() + 1000.0) is None
+        wait(lambda: world.count == len(MANY))
+        wait(lambda: not connection._taking)
+        assert connection.late(time.monotonic() + 1000.0) is not None
+
+
 @pytest.mark.parametrize("name", CODECS)
 @on_hub
 def test_others_have_their_turn_while_a_large_publish_is_read(name: str) -> None:
