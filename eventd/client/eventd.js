@@ -244,6 +244,8 @@ class Publisher {
   #kept = 0;
   /** Set while the server can take nothing. */
   #timer = null;
+  /** Nothing is sent before all is answered: it was sent behind something that has to come again, and may have to too. */
+  #drains = false;
 
   constructor(link, { window = 1000, buffer = 10000, whenFull = "wait" }) {
     if (!["wait", "throw", "drop-oldest"].includes(whenFull)) throw new TypeError(`whenFull: ${whenFull}`);
@@ -309,14 +311,18 @@ class Publisher {
 
   /** One that is larger than the window goes alone; so does a suspect, so that it takes no other down with it. */
   #hasRoom({ count, suspect }) {
-    if (this.#asked.size === 0) return true;
+    if (this.#asked.size === 0) {
+      this.#drains = false;
+      return true;
+    }
     const [first] = this.#asked.values();
-    return !suspect && !first.suspect && this.#underWay + count <= this.#window;
+    return !this.#drains && !suspect && !first.suspect && this.#underWay + count <= this.#window;
   }
 
   /** Nothing is sent before the server can take this one: what came later does not overtake it. */
   #holdBack(publish, seconds) {
     this.#putBack([publish]);
+    this.#drains = true;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#timer = null;

@@ -74,6 +74,9 @@ class Outbox:
         self._events_under_way = 0
         #: Nothing is sent beside what is under way.
         self._alone = False
+        #: Nothing is sent before all that is under way is answered: it was sent behind something that has to come
+        #: again, and may have to as well.
+        self._drains = False
         self._ids = ids
         #: Events and bytes without an answer.
         self.events = 0
@@ -167,6 +170,7 @@ class Outbox:
             self._end(publication, Nacked(errors))
         else:
             self._return(publication)
+            self._drains = True
             self.resume = max(resume, self.resume or resume)
         return publication
 
@@ -202,8 +206,9 @@ class Outbox:
 
     def _fits(self, publication: Publication) -> bool:
         if not self._under_way:
+            self._drains = False
             return True
-        if publication.suspect or self._alone:
+        if publication.suspect or self._alone or self._drains:
             return False
         return self._events_under_way + publication.count <= self._window
 

@@ -53,7 +53,7 @@ LIMITS = Section(
         Setting("user_bytes", SIZE, "0", "Bytes of events a second of all connections from one IP address, likewise."),
         Setting("message_size", SIZE, "16M", "The size of a message, a request's body or a Forward chunk."),
         Setting("unfinished_size", SIZE, "1G",
-                "All messages together that have begun and are not complete or answered, inflated, over all listeners."),
+                "All messages together that are not complete, inflated or answered yet, over all listeners."),
         Setting("header_size", SIZE, "64K", "The size of an HTTP request's head."),
         Setting("batch_events", COUNT, "100000", "Events in one message, request or chunk."),
         Setting("decompressed_size", SIZE, "64M", "The size of what was compressed, decompressed."),

@@ -19,7 +19,8 @@ __all__ = ["MOST_GONE", "Allowance", "Meter", "Rates"]
 MOST_GONE = 10_000
 #: Seconds: nobody is asked to come back sooner.
 LEAST_WAIT = 0.05
-#: Seconds behind that time for which what was refused first is waited for.
+#: Seconds behind that time for which what was refused first is waited for, once: who does not send again what was
+#: refused has no order to keep, and would only lose by it.
 PATIENCE = 2.0
 #: Up to this part more than needed is asked for, so that those who were refused together do not return together.
 JITTER = 0.25
@@ -55,7 +56,7 @@ class Meter:
 class Allowance:
     """What one connection may send: by its own meter, and by the one that it shares with its user's others."""
 
-    __slots__ = ("_again", "_first", "_meters", "user")
+    __slots__ = ("_again", "_first", "_meters", "_patience", "user")
 
     def __init__(self, user: str, *meters: Meter) -> None:
         self.user = user
@@ -64,6 +65,7 @@ class Allowance:
         self._again = 0.0
         #: The id of what was refused first, which is to be the first to pass.
         self._first: bytes | None = None
+        self._patience = PATIENCE
 
     def ask(self, events: int, size: int, now: float, id: bytes | None = None) -> None:
         """Let events pass whose sender can be told no.
@@ -89,7 +91,12 @@ class Allowance:
     def _is_next(self, id: bytes | None, now: float) -> bool:
         if now < self._again:
             return False
-        return self._first is None or id == self._first or now >= self._again + PATIENCE
+        if self._first is None or id == self._first:
+            return True
+        if now < self._again + self._patience:
+            return False
+        self._patience = 0.0
+        return True
 
     def spend(self, events: int, size: int, now: float) -> float:
         """Let events pass whose sender cannot be told no; the seconds for which it is not to be read."""

@@ -20,6 +20,8 @@ __all__ = ["WebSocketConnection"]
 
 #: Seconds of silence, half of them behind a ping, after which a member of a durable subscription is given up.
 HOLDS_FOR = 60.0
+#: The id of a publish that has none: in neither format, nil in either.
+NO_ID = (b"", b"null", b"\xc0")
 #: What is promised of events that skip the journal.
 VOLATILE = "memory"
 #: The subprotocols, most capable first: the first one that the client offers is taken.
@@ -164,7 +166,7 @@ class WebSocketConnection(Connection):
 
     def _gather(self, publish: native.Publish) -> None:
         try:
-            self.admit(publish.draft, publish.id or None)
+            self.admit(publish.draft, publish.id if publish.id not in NO_ID else None)
         except RateLimited as error:
             raise native.Nacked(publish.id, error, publish.draft.count) from error
         if self._publishes is None:

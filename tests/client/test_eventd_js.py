@@ -283,6 +283,22 @@ def test_a_nack_with_retry_after_is_tried_again_before_what_came_later(page: Pag
     assert [name for name, _ in page.take("resolved")] == ["p1", "p2", "p3"]
 
 
+def test_behind_one_that_is_tried_again_nothing_is_sent_before_all_is_answered(page: Page) -> None:
+    page.connect()
+    for number in (1, 2, 3):
+        page.publish(f"p{number}", number)
+    first, second, _ = page.texts()
+    page.hear("nack", id=1, errors=[], retry_after=5)
+    page.publish("p4", 4)
+    page.do("fire")
+    assert page.texts() == []
+    page.hear("nack", id=2, errors=[], retry_after=5)
+    page.do("fire")
+    assert page.texts() == []
+    page.hear("ack", id=3, offsets=[0, 0], durability="disk")
+    assert page.texts()[:2] == [first, second]
+
+
 def test_at_most_a_window_of_events_is_under_way(page: Page) -> None:
     page.connect(window=3)
     page.publish("p1", 1, 2)

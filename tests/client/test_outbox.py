@@ -104,6 +104,18 @@ def test_a_server_without_room_is_left_alone_for_as_long_as_it_asks():
     assert one.outcome is None and three.outcome is None
 
 
+def test_behind_one_that_has_to_come_again_nothing_is_sent_before_all_is_answered():
+    outbox, [one, two, three, four] = outbox_with(1, 1, 1, 1, window=3)
+    sent(outbox)
+    outbox.nack(one.id, [], 1.0)
+    assert sent(outbox, 2.0) == []
+    outbox.nack(two.id, [], 2.5)
+    outbox.tick(3.0)
+    assert sent(outbox, 3.0) == []
+    outbox.ack(three.id, STORED)
+    assert sent(outbox, 3.0) == [one, two, four]
+
+
 def test_a_lost_connection_ends_the_servers_pause():
     outbox, [one] = outbox_with(1)
     sent(outbox)

@@ -81,6 +81,19 @@ def test_what_never_comes_again_is_not_waited_for_for_ever() -> None:
     allowance.ask(1, 1, again + PATIENCE, b"4")
 
 
+def test_who_does_not_send_again_what_was_refused_loses_nothing_by_it_but_once() -> None:
+    allowance = enter(Rates(connection_events=10))
+    now, passed = 1.0, 0
+    for number in range(2000):
+        now += 0.05
+        try:
+            allowance.ask(1, 1, now, b"%d" % number)
+            passed += 1
+        except RateLimited:
+            continue
+    assert passed >= 10 * (now - 1.0 - PATIENCE - 1.0) * 0.9
+
+
 def test_nobody_is_asked_to_come_back_at_once() -> None:
     allowance = enter(Rates(connection_events=1000))
     allowance.ask(1000, 1, 1.0)
