@@ -109,6 +109,7 @@ class Daemon:
         after(self._keep_books)
         self._build()
         self._watch()
+        in_time(self.doors.close)
         self.dispatcher.start()
         in_time(self.dispatcher.stop)
         in_time(self.dispatcher.webhooks.stop)

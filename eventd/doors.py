@@ -1,7 +1,8 @@
 """The listeners that the configuration names, and the unix socket for the commands.
 
 The administration's socket is always there, in the run directory: who may open it is
-decided by the directory's permissions.
+decided by the directory's permissions. It is the last one to close: who stops a daemon wants to
+know what it still does.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import errno
 import logging
 import socket
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -81,6 +82,7 @@ class Doors:
             user_bytes=configuration.limits.user_bytes,
         )
         self.listeners: list[Listener] = []
+        self._administrators = Group(CONTROL)
 
     def open(self) -> None:
         """Bind and accept.
@@ -103,30 +105,37 @@ class Doors:
             raise ConfigurationError(faults)
 
     def leave(self, within: float, hurried: Signal) -> None:
-        """Let nobody in, and tell those who are in to go, few at once; those not told yet go on as before.
+        """Let no client in, and tell those who are in to go, few at once; those not told yet go on as before.
 
         :param within: seconds in which all are told. :param hurried: when it is set, all are told at once.
         """
-        for listener in self.listeners:
+        listeners = self._for_clients()
+        for listener in listeners:
             listener.close()
-        dismiss(self._connections(), within, hurried)
+        dismiss(_connections(listeners), within, hurried)
 
     def stop(self) -> None:
-        """Let nobody in; the connections that are open finish what they have read."""
-        for listener in self.listeners:
+        """Let no client in; the connections that are open finish what they have read."""
+        for listener in self._for_clients():
             listener.stop()
+
+    def close(self, timeout: float) -> bool:
+        """Let nobody in; whether the administration's connections ended in time."""
+        for listener in self.listeners:
+            if listener.door.name == CONTROL:
+                listener.stop()
+        return self._administrators.stop(timeout)
 
     def pressure(self, pressed: bool) -> None:
         """Stop reading at every door but the administration's, or go on: who asks why must have an answer."""
-        for listener in self.listeners:
-            if listener.door.name != CONTROL:
-                listener.door.pressure(pressed)
+        for listener in self._for_clients():
+            listener.door.pressure(pressed)
 
     def queues(self) -> list[tuple[str, int, int]]:
         """What is held of unfinished messages, and what waits to be sent: names, bytes, and how many there may be."""
         unsent = Counter[str]()
         most = Counter[str]()
-        for connection in self._connections():
+        for connection in _connections(self.listeners):
             name, window = ("subscriptions", self._window) if connection.subscribed else ("answers", WRITE_LIMIT)
             unsent[name] += connection.stream.buffered
             most[name] += window
@@ -136,10 +145,10 @@ class Doors:
     @property
     def addresses(self) -> list[str]:
         """Where the listeners listen, those for everybody only."""
-        return [listener.bound for listener in self.listeners if listener.door.name != CONTROL]
+        return [listener.bound for listener in self._for_clients()]
 
-    def _connections(self) -> list[Connection]:
-        return [connection for listener in self.listeners for connection in listener.connections]
+    def _for_clients(self) -> list[Listener]:
+        return [listener for listener in self.listeners if listener.door.name != CONTROL]
 
     def _start(self, faults: list[Fault]) -> None:
         for listener in self.listeners:
@@ -175,7 +184,7 @@ class Doors:
         # Whoever may open the socket may do anything: only the daemon's own user and group.
         path.parent.mkdir(mode=0o750, parents=True, exist_ok=True)
         door = self._door(CONTROL, admin=True)
-        return Listener(door, parse_address(f"unix:{path}"), "http", self._group, self._routes, Gate())
+        return Listener(door, parse_address(f"unix:{path}"), "http", self._administrators, self._routes, Gate())
 
     def _door(self, name: str, *, admin: bool = False, web_origins: Collection[str] = ()) -> Door:
         limits = self._configuration.limits
@@ -198,6 +207,10 @@ class Doors:
             subscriptions=self._subscriptions,
             most_subscriptions=limits.subscriptions,
         )
+
+
+def _connections(listeners: Iterable[Listener]) -> list[Connection]:
+    return [connection for listener in listeners for connection in listener.connections]
 
 
 @contextmanager

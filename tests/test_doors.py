@@ -40,6 +40,7 @@ def make(directory: Path, text: str = FREE) -> Doors:
 def close(doors: Doors) -> None:
     doors.stop()
     assert doors._group.stop(5.0)
+    assert doors.close(5.0)
 
 
 @pytest.fixture

@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 #: Seconds that green threads which were told to die get for what they do in ``finally``.
 LAST_WORDS = 1.0
+#: Seconds after which it is told who is waited for.
+SOON = 1.0
 
 T = TypeVar("T")
 
@@ -106,7 +108,9 @@ class Group:
         """
         began = perf_counter()
         _stopping.add(self)
+        telling = hub().call_later(SOON, self._tell_waiting)
         ended = self._wait(timeout)
+        telling.cancel()
         _stopping.discard(self)
         if ended:
             return True
@@ -132,6 +136,9 @@ class Group:
             self._left = Signal()
             self._left.wait(rest)
         return True
+
+    def _tell_waiting(self) -> None:
+        log.info("%s: waiting for %s", self.name, self._names())
 
     def _hurry(self, within: float) -> None:
         self._deadline = min(self._deadline, perf_counter() + within)

@@ -92,6 +92,29 @@ def test_a_second_signal_hurries_it_and_acks_are_sent_all_the_same(directory: Pa
         daemon.kill()
 
 
+def test_administrators_can_look_until_the_end(directory: Path) -> None:
+    path = install_plugin(directory, "stuck", STUCK, "[eventd.handlers]\nstuck = stuck:Stuck\n")
+    with DaemonProcess(directory, "[eventd]\nstop_timeout = 600s\n", path=[path]) as daemon:
+        daemon.publish([{"specversion": "1.0", "id": "1", "source": "/s", "type": "a"}])
+        port = daemon.port("http")
+        signalled(daemon)
+        until(lambda: "waiting for handler:stuck" in daemon.tail(), what="the log to tell who is waited for")
+
+        with pytest.raises(OSError, match="refused"):
+            socket.create_connection(("127.0.0.1", port))
+        status, body = daemon.get("/readyz")
+        assert (status, b"the daemon is stopping" in body) == (503, True)
+        assert daemon.status()["consumers"]
+        shown, refused = daemon.run("status"), daemon.run("send", "late")
+        assert b"the daemon is stopping" in shown.stdout, shown
+        assert (refused.returncode, b"stopping" in refused.stderr) == (1, True), refused
+        signalled(daemon, signal.SIGINT)
+        until(lambda: ended(daemon), timeout=30)
+        daemon.start()
+        assert [event["type"] for event in daemon.events()] == ["a"]
+        daemon.kill()
+
+
 def test_who_waits_to_be_told_is_told_at_once_in_a_hurry(directory: Path) -> None:
     with DaemonProcess(directory, "[eventd]\nstop_timeout = 3600s\n") as daemon:
         socks = [upgraded(daemon.port("http"), "") for _ in range(MANY)]
