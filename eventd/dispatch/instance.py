@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
 from eventd.dispatch.calling import HeldTooLong, TimedOut
@@ -12,10 +13,15 @@ from eventd.event import Batch, Draft
 
 __all__ = ["Instance", "Interrupted"]
 
+log = logging.getLogger(__name__)
+
 #: Seconds after which one whose calls hang looks whether one of them has ended.
 LOOK_UP = 0.5
 #: Seconds between two looks of one that is disabled, which has nothing to see.
 LONG = 3600.0
+#: Seconds at most before a worker is started in the place of one that died. Each death is some event's, of which
+#: ``poison_limit`` are enough; all others wait meanwhile.
+LONGEST_GAP = 2.0
 
 
 class Interrupted(Exception):
@@ -108,9 +114,13 @@ class Instance:
         """Start workers in the place of those that died; not at once where they die again and again."""
         work = self._work
         # The time for which nothing was to be done is a pause, too.
-        pause = work.policy.backoff(work.deaths - 1) - work.quiet if work.deaths > 1 else 0.0
+        pause = min(LONGEST_GAP, work.policy.backoff(work.deaths - 1)) - work.quiet if work.deaths > 1 else 0.0
         if pause > 0:
             self._trouble = "failing"
+            log.warning(
+                "%s: its workers died %d times without doing any work between; it goes on in %.3g s",
+                work.loaded.full_name, work.deaths, pause,
+            )  # fmt: skip
             self._wait(pause)
         self.start()
 

@@ -13,7 +13,7 @@ import pytest
 
 from eventd.dispatch import instance
 from eventd.dispatch.inhand import Hand
-from eventd.dispatch.instance import Instance
+from eventd.dispatch.instance import LONGEST_GAP, Instance
 from eventd.dispatch.retry import Policy
 from eventd.event import Batch
 from eventd.green import BrokenOff
@@ -249,9 +249,11 @@ def test_after_many_deaths_it_waits_only_where_they_were_just_now(deaths: int, q
     work: Any = SimpleNamespace(
         deaths=deaths, quiet=quiet, policy=Policy(0, 1.0, 60.0), place=SimpleNamespace(disabled=False),
         start=lambda: SimpleNamespace(whole=False, run=lambda batch: []), sift=list,
+        loaded=SimpleNamespace(full_name="handler:a"),
     )  # fmt: skip
     made = Instance(work, lambda seconds: bool(waited.append(seconds)), Hand())
     made.start()
     made.call(Batch.of([]))
     assert len(waited) == pauses
+    assert all(pause <= LONGEST_GAP for pause in waited)
     assert made.trouble is None
