@@ -24,23 +24,31 @@ LEAST_WAIT = 0.05
 PATIENCE = 2.0
 #: Up to this part more than needed is asked for, so that those who were refused together do not return together.
 JITTER = 0.25
+#: The settings of a connection's rates and of a user's, and which of them count bytes.
+CONNECTION, USER = ("connection_events", "connection_bytes"), ("user_rate", "user_bytes")
+BYTES = frozenset({"connection_bytes", "user_bytes"})
 
 
 class Meter:
-    """The two buckets of one sender; a rate of 0 is no limit."""
+    """The two buckets of one sender; a rate of 0 is no limit.
 
-    __slots__ = ("_bytes", "_events", "connections")
+    :param names: of the settings that have the rates.
+    """
 
-    def __init__(self, events: int, size: int) -> None:
+    __slots__ = ("_bytes", "_events", "_names", "connections")
+
+    def __init__(self, events: int, size: int, names: tuple[str, str]) -> None:
         self._events = Bucket(events) if events else None
         self._bytes = Bucket(size) if size else None
+        self._names = names
         #: How many share it now.
         self.connections = 0
 
-    def wait(self, events: int, size: int, now: float) -> float:
-        """Seconds until both may pass."""
+    def wait(self, events: int, size: int, now: float) -> tuple[float, str]:
+        """Seconds until both may pass, and the setting that says so."""
         pairs = ((self._events, events), (self._bytes, size))
-        return max(bucket.wait(amount, now) if bucket is not None else 0.0 for bucket, amount in pairs)
+        waits = [bucket.wait(amount, now) if bucket is not None else 0.0 for bucket, amount in pairs]
+        return max(zip(waits, self._names, strict=True))
 
     def take(self, events: int, size: int, now: float) -> None:
         """Take both."""
@@ -56,13 +64,15 @@ class Meter:
 class Allowance:
     """What one connection may send: by its own meter, and by the one that it shares with its user's others."""
 
-    __slots__ = ("_again", "_first", "_meters", "_patience", "user")
+    __slots__ = ("_again", "_by", "_first", "_meters", "_patience", "user")
 
     def __init__(self, user: str, *meters: Meter) -> None:
         self.user = user
         self._meters = meters
         #: When who was refused is to come back.
         self._again = 0.0
+        #: The setting by which it was.
+        self._by = ""
         #: The id of what was refused first, which is to be the first to pass.
         self._first: bytes | None = None
         self._patience = PATIENCE
@@ -78,15 +88,16 @@ class Allowance:
         :raises RateLimited: when they are to be sent again later; none is taken.
         """
         if self._is_next(id, now):
-            wait = max(meter.wait(events, size, now) for meter in self._meters)
+            wait, by = max(meter.wait(events, size, now) for meter in self._meters)
             if not wait:
                 self._take(events, size, now)
                 self._first = None
                 return
-            self._first = id
+            self._first, self._by = id, by
             self._again = now + max(LEAST_WAIT, wait) * (1 + JITTER * random.random())
         later = math.ceil(max(LEAST_WAIT, self._again - now) * 1000) / 1000
-        raise RateLimited("too many events or bytes a second", hint="[limits]", retry_after=later)
+        unit = "bytes" if self._by in BYTES else "events"
+        raise RateLimited(f"too many {unit} a second", hint=f"[limits] {self._by}", retry_after=later)
 
     def _is_next(self, id: bytes | None, now: float) -> bool:
         if now < self._again:
@@ -101,7 +112,7 @@ class Allowance:
     def spend(self, events: int, size: int, now: float) -> float:
         """Let events pass whose sender cannot be told no; the seconds for which it is not to be read."""
         self._take(events, size, now)
-        return max(meter.wait(0, 0, now) for meter in self._meters)
+        return max(meter.wait(0, 0, now)[0] for meter in self._meters)
 
     def _take(self, events: int, size: int, now: float) -> None:
         for meter in self._meters:
@@ -125,10 +136,10 @@ class Rates:
         """What a new connection may send; none where nothing is limited. ``leave`` when it ends."""
         if not self._limited:
             return None
-        meter = self._here.get(user) or self._gone.pop(user, None) or Meter(*self._of_user)
+        meter = self._here.get(user) or self._gone.pop(user, None) or Meter(*self._of_user, USER)
         self._here[user] = meter
         meter.connections += 1
-        return Allowance(user, Meter(*self._of_connection), meter)
+        return Allowance(user, Meter(*self._of_connection, CONNECTION), meter)
 
     def leave(self, allowance: Allowance, now: float) -> None:
         """A connection ended."""

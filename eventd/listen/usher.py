@@ -18,7 +18,7 @@ LINGER = 1.0
 #: Connections that are kept for that.
 MOST_LINGERING = 256
 
-_BODY = b'{"errors":[{"message":"too many connections"}]}'
+_BODY = b'{"errors":[{"message":"too many connections"}],"hint":"come back after Retry-After seconds"}'
 _ANSWER = (
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: %d\r\nConnection: close\r\n"
     b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"

@@ -34,6 +34,17 @@ def test_each_connection_has_its_own_rate() -> None:
     other.ask(10, 1, 1.0)
 
 
+@pytest.mark.parametrize("setting", ["connection_events", "connection_bytes", "user_events", "user_bytes"])
+def test_who_is_refused_is_told_by_which_setting(setting: str) -> None:
+    limits = {"connection_events": 1000, "connection_bytes": 1000, "user_events": 1000, "user_bytes": 1000}
+    allowance = enter(Rates(**limits | {setting: 1}))
+    allowance.ask(2, 2, 1.0)
+    with pytest.raises(RateLimited) as raised:
+        allowance.ask(2, 2, 1.0)
+    assert raised.value.hint == "[limits] " + {"user_events": "user_rate"}.get(setting, setting)
+    assert ("bytes" in raised.value.message) is ("bytes" in setting)
+
+
 def test_bytes_are_a_rate_of_their_own() -> None:
     allowance = enter(Rates(connection_events=1000, connection_bytes=100))
     allowance.ask(1, 100, 1.0)
