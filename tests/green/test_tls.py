@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 import struct
@@ -237,3 +238,20 @@ def test_files_that_are_no_certificates_are_an_error(tmp_path):
         green.server_context(str(tmp_path / "a"), str(tmp_path / "a"))
     with pytest.raises(OSError):
         green.server_context(str(tmp_path / "b"), str(tmp_path / "b"))
+
+
+def test_a_client_comes_back_with_the_session_that_it_had(certificates):
+    context, client = green.server_context(certificates.cert, certificates.key), client_context(certificates)
+    assert context.num_tickets == 1
+    session = None
+    for again in (False, True):
+        up, down = ssl.MemoryBIO(), ssl.MemoryBIO()
+        near = client.wrap_bio(down, up, server_hostname="localhost", session=session)
+        far = context.wrap_bio(up, down, server_side=True)
+        for end in (near, far, near, far):
+            with contextlib.suppress(ssl.SSLWantReadError):
+                end.do_handshake()
+        far.write(b"hello")
+        assert near.read(5) == b"hello"
+        assert near.session_reused is again
+        session = near.session
