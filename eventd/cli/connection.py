@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from eventd.errors import EventdError
 
-__all__ = ["DaemonConnection", "Refused", "Unreachable"]
+__all__ = ["DaemonConnection", "NotThere", "Refused", "Unreachable"]
 
 SOCKET = "eventd.sock"
 #: A daemon that does not answer for so long is stuck; it answers a status in milliseconds.
@@ -21,6 +21,7 @@ ANSWER_WITHIN = 30.0
 #: As much as a chunk of many lines has, so that few calls bring them.
 _READ = 65536
 _GOOD = range(200, 300)
+_NOT_FOUND = 404
 _JSON = {"Content-Type": "application/json"}
 
 Query = Sequence[tuple[str, str]]
@@ -36,6 +37,10 @@ class Refused(EventdError):
     """The daemon answered that it does not do it."""
 
     reason = "refused"
+
+
+class NotThere(Refused):
+    """The daemon does not have what was asked for."""
 
 
 class DaemonConnection:
@@ -176,7 +181,8 @@ def _refusal(status: int, body: bytes) -> Refused:
     except (ValueError, KeyError, TypeError, AttributeError):
         messages, hint = [], None
     text = "; ".join(messages) or f"HTTP status {status}"
-    return Refused(f"the daemon refused: {text}", hint=hint)
+    kind = NotThere if status == _NOT_FOUND else Refused
+    return kind(f"the daemon refused: {text}", hint=hint)
 
 
 def _message(error: dict[str, Any]) -> str:

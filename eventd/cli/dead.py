@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from eventd.cli.connection import DaemonConnection, Query
+from eventd.cli.connection import DaemonConnection, NotThere, Query
 from eventd.cli.options import Settings, configured
 from eventd.cli.progress import bar
 from eventd.cli.terminal import safe, safe_lines
@@ -110,7 +110,11 @@ def show(settings: Settings, number: int, as_json: bool) -> None:
       eventd dead show 12
       eventd dead show 12 --json | jq .event.data
     """
-    letter = _daemon(settings).get(f"{_PATH}/{number}")
+    try:
+        letter = _daemon(settings).get(f"{_PATH}/{number}")
+    except NotThere as error:
+        # The daemon's own hint is for those who speak HTTP.
+        raise NotThere(error.message, hint="eventd dead list") from error
     if as_json:
         click.echo(json.dumps(letter, indent=2, ensure_ascii=False))
     else:

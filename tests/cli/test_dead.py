@@ -78,12 +78,13 @@ def test_one_is_shown_with_its_event_and_traceback(daemon: Any, eventd: Callable
 
 
 def test_one_that_is_gone(daemon: Any, eventd: Callable[..., Result]) -> None:
-    daemon.answer("/api/v1/dead/9", {"errors": [{"message": "there is no dead letter '9'"}]}, status=404)
+    told = {"errors": [{"message": "there is no dead letter '9'"}], "hint": "GET /api/v1/dead lists them"}
+    daemon.answer("/api/v1/dead/9", told, status=404)
 
     result = eventd("dead show", "9")
 
     assert result.exit_code == 1
-    assert "there is no dead letter '9'" in result.output
+    assert "there is no dead letter '9'\n  hint: eventd dead list\n" in result.output
 
 
 def test_a_retry_tells_how_it_went(daemon: Any, eventd: Callable[..., Result]) -> None:
