@@ -77,10 +77,18 @@ class _Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            # Only who mistypes pays for the import.
-            from eventd.config.nearest import did_you_mean
+            raise click.UsageError(f"No such command {args[0]!r}{self._meant(ctx, args[0])}", ctx) from error
 
-            raise click.UsageError(f"No such command {args[0]!r}{did_you_mean(args[0], COMMANDS)}", ctx) from error
+    def _meant(self, ctx: click.Context, name: str) -> str:
+        """An end for the message: the groups that have such a command, else the command of the nearest name."""
+        # Only who mistypes pays for the imports.
+        groups = {group: self.get_command(ctx, group) for group in self.list_commands(ctx)}
+        having = [group for group, found in groups.items() if isinstance(found, click.Group) and name in found.commands]
+        if having:
+            return f"; did you mean {' or '.join(f'eventd {group} {name}' for group in having)}?"
+        from eventd.config.nearest import did_you_mean
+
+        return did_you_mean(name, COMMANDS)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

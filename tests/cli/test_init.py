@@ -27,6 +27,24 @@ def test_a_mistyped_command_is_told_with_the_near_one() -> None:
     assert "No such command 'stauts'; did you mean status?" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("pause", "eventd handlers pause"),
+        ("resume", "eventd handlers resume"),
+        ("retry", "eventd dead retry"),
+        ("drop", "eventd dead drop"),
+        ("verify", "eventd journal verify"),
+        ("list", "eventd dead list or eventd handlers list or eventd plugins list"),
+    ],
+)
+def test_a_command_of_a_group_is_told_with_its_group(name: str, meant: str) -> None:
+    done = eventd(name, "archive")
+
+    assert done.returncode == 2
+    assert f"No such command '{name}'; did you mean {meant}?" in done.stderr
+
+
 def test_no_command_at_all_is_wrong_usage() -> None:
     assert eventd().returncode == 2
 
