@@ -7,7 +7,7 @@ import logging
 import os
 import resource
 
-__all__ = ["COLLECT_AFTER", "allow_open_files", "refuse_exit", "settle_memory"]
+__all__ = ["COLLECT_AFTER", "ExitCalled", "allow_open_files", "refuse_exit", "settle_memory"]
 
 log = logging.getLogger(__name__)
 
@@ -15,6 +15,10 @@ log = logging.getLogger(__name__)
 #: thousands of containers that all die soon: at the default of 700 the collector walked
 #: them again and again and took 7 % of a busy daemon.
 COLLECT_AFTER = 100_000
+
+
+class ExitCalled(SystemExit):
+    """``os._exit`` was called where it ends nothing but a call; ``code`` is its exit code."""
 
 
 def allow_open_files() -> int:
@@ -40,7 +44,7 @@ def refuse_exit() -> None:
     def refused(status: int) -> None:
         if os.getpid() != daemon:
             leave(status)
-        raise SystemExit(status)
+        raise ExitCalled(status)
 
     os._exit = refused  # type: ignore[assignment]  # it does not return, either
 

@@ -35,7 +35,7 @@ ROOMS = {
     "plugin": {"protocol", "routing", "config", "event", "errors"},
     "listen": {"protocol", "formats", "green", "systemd", "event", "errors"},
     # One call of a plugin's code, in the daemon or in a worker.
-    "calls": {"formats", "plugin", "event", "errors"},
+    "calls": {"formats", "plugin", "process", "event", "errors"},
     "worker": {"calls", "plugin", "process", "config", "formats", "event", "errors"},
     "dispatch": {"worker", "calls", "journal", "formats", "routing", "plugin", "green", "config", "event", "errors"},
     # What clients see of the journal.

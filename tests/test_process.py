@@ -54,9 +54,9 @@ def test_nobody_but_the_daemon_ends_it() -> None:
         "from eventd.process import refuse_exit\n"
         "refuse_exit()\n"
         "try:\n    os._exit(3)\n"
-        "except SystemExit as error:\n    print(error.code, flush=True)\n"
+        "except SystemExit as error:\n    print(type(error).__name__, error.code, flush=True)\n"
         "child = os.fork()\n"
         "if not child: os._exit(4)\n"
         "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
     )
-    assert told == "3\n4\n"
+    assert told == "ExitCalled 3\n4\n"

@@ -8,6 +8,7 @@ from typing import Any
 from eventd.calls.keys import Key
 from eventd.calls.traces import Marked
 from eventd.event import Batch, Event
+from eventd.process import ExitCalled
 
 __all__ = ["Behind", "PluginExit", "Suspect", "executing", "exit_of"]
 
@@ -26,7 +27,8 @@ class PluginExit(Exception):
 
 def exit_of(error: BaseException) -> PluginExit:
     """What is told of an error that is meant to end more than a call."""
-    told = PluginExit(f"it raised {type(error).__name__}({error})")
+    called = isinstance(error, ExitCalled)
+    told = PluginExit(f"it called os._exit({error})" if called else f"it raised {type(error).__name__}({error})")
     told.__cause__ = error
     return told
 

@@ -9,9 +9,10 @@ import pytest
 
 from eventd import green
 from eventd.calls.collector import Collector
-from eventd.calls.executing import Behind, PluginExit, executing
+from eventd.calls.executing import Behind, PluginExit, executing, exit_of
 from eventd.dispatch.calling import LONGEST_HOLD, Breath
 from eventd.event import Batch, Event
+from eventd.process import ExitCalled
 from tests.dispatch.world import on_hub, wait
 
 
@@ -40,6 +41,18 @@ def test_failures_stay_apart_and_take_back_what_they_left() -> None:
 
     assert {index: type(error) for index, error in batch.failures.items()} == {1: PluginExit, 2: ValueError}
     assert sum(draft.count for draft in emit.close()) == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ExitCalled(3), "it called os._exit(3)"),
+        (SystemExit(3), "it raised SystemExit(3)"),
+        (KeyboardInterrupt(), "it raised KeyboardInterrupt()"),
+    ],
+)
+def test_what_would_end_a_program_is_told_as_it_was_done(error: BaseException, told: str) -> None:
+    assert str(exit_of(error)) == told
 
 
 def test_behind_a_failure_its_key_is_not_tried() -> None:

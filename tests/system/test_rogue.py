@@ -53,7 +53,7 @@ SINNERS = {
     "regex": Sinner("Regex", dead="HeldTheLock", line="re.match(", status={"run": "green"}),
     "regex-process": Sinner("Regex", PROCESS, dead="TimedOut", line="re.match(", status={"run": "process"}),
     "leaks": Sinner("Leaks", "run = process\nmemory_limit = 300M\n", dead="MemoryError"),
-    "exits": Sinner("Exits", dead="it raised SystemExit(3)"),
+    "exits": Sinner("Exits", dead="it called os._exit(3)"),
     "exits-process": Sinner("Exits", "run = process\n", dead="ended with exit code 3", log="ended with exit code 3"),
     "segfaults": Sinner("Segfaults", "run = process\n", dead="died 2 times", line="ctypes.string_at(0)"),
     "leaves": Sinner("Leaves", dead="it raised SystemExit(4)"),
