@@ -14,6 +14,10 @@ from eventd.plugin.registry import Registry
 
 __all__ = ["command"]
 
+#: Settings that are for worker processes alone, and their values that ask for nothing. ``poison_limit`` is none of
+#: them: the daemon may die of an event, too.
+_OF_WORKERS = {"workers": 1, "memory_limit": 0}
+
 
 @click.command("check")
 @configured
@@ -21,7 +25,7 @@ def command(settings: Settings) -> None:
     """Tell everything that is wrong with the configuration.
 
     Files, settings, certificates and plugins are looked at; nothing is started.
-    Exits with 78 when anything is wrong.
+    Exits with 78 when anything is wrong. Settings without effect are told, too, and are not wrong.
 
     \b
     Example:
@@ -31,6 +35,8 @@ def command(settings: Settings) -> None:
     faults += _certificate_faults(configuration)
     registry = Registry.load(configuration)
     faults += _plugin_faults(registry)
+    for warning in dict.fromkeys(_without_effect(settings, registry)):
+        click.echo(f"eventd: warning: {warning}", err=True)
     if faults:
         raise ConfigurationError(faults)
     listeners = ", ".join(f"{name} at {options.bind}" for name, options in configuration.listeners.items())
@@ -59,6 +65,18 @@ def _tls_faults(section: str, options: ListenerOptions) -> Iterator[Fault]:
 def _why(error: OSError) -> str:
     reason = getattr(error, "reason", None)
     return str(reason or error.strerror or error)
+
+
+def _without_effect(settings: Settings, registry: Registry) -> Iterator[Fault]:
+    """Settings for workers, of plugins that have none."""
+    written = settings.merged().sections
+    for loaded in registry.loaded:
+        section = loaded.options.section
+        for key, nothing in _OF_WORKERS.items():
+            if loaded.run != "process" and getattr(loaded.options, key) != nothing:
+                place = written[section][key].place
+                told = f"[{section}] {key} has no effect without run = process: it runs in the daemon ({loaded.run})"
+                yield Fault(told, place.file, place.line)
 
 
 def _plugin_faults(registry: Registry) -> Iterator[Fault]:
