@@ -10,7 +10,9 @@ import click
 import msgspec
 
 from eventd.cli.options import Settings, configured
+from eventd.config import render
 from eventd.config.describe import describe
+from eventd.config.merge import Merged
 from eventd.config.nearest import did_you_mean
 from eventd.errors import EventdError, NotFound
 from eventd.plugin.loaded import Loaded
@@ -61,7 +63,7 @@ def list_(settings: Settings, as_json: bool) -> None:
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def show(settings: Settings, name: str, as_json: bool) -> None:
-    """Tell all about the plugins called NAME, which may be KIND:NAME, too.
+    """Tell all about the plugins called NAME, which may be KIND:NAME, too, and which settings hold for them.
 
     \b
     Examples:
@@ -72,7 +74,8 @@ def show(settings: Settings, name: str, as_json: bool) -> None:
     found = [loaded for loaded in registry.loaded if name in (loaded.name, _full(loaded), loaded.options.section)]
     if not found:
         raise _unknown(registry, name)
-    details = [_details(loaded) for loaded in found]
+    merged = settings.merged()
+    details = [_details(loaded, merged) for loaded in found]
     if as_json:
         click.echo(json.dumps(details, indent=2, ensure_ascii=False))
     else:
@@ -114,7 +117,7 @@ def _unknown(registry: Registry, name: str) -> EventdError:
     return NotFound(f"no plugin is called {name}{did_you_mean(name, known)}", hint="eventd plugins list has them all")
 
 
-def _details(loaded: Loaded) -> dict[str, Any]:
+def _details(loaded: Loaded, merged: Merged) -> dict[str, Any]:
     return {
         "kind": loaded.kind,
         "name": loaded.name,
@@ -124,8 +127,15 @@ def _details(loaded: Loaded) -> dict[str, Any]:
         "section": loaded.options.section,
         "types": list(loaded.types),
         "doc": inspect.getdoc(loaded.subject) or "",
+        "options": _options(loaded, merged),
         "settings": [msgspec.to_builtins(setting) for setting in describe(type(loaded.config))],
     }
+
+
+def _options(loaded: Loaded, merged: Merged) -> dict[str, str]:
+    """What holds of the settings that all of its kind have."""
+    options = render.in_force(merged, loaded.options.section)
+    return options | ({"run": loaded.run} if "run" in options else {})
 
 
 def _text(details: dict[str, Any]) -> str:
@@ -135,6 +145,8 @@ def _text(details: dict[str, Any]) -> str:
         lines.append(f"  types: {', '.join(details['types'])}")
     if details["doc"]:
         lines += ["", *(f"  {line}".rstrip() for line in details["doc"].splitlines())]
+    lines += ["", f"  In force of [{details['section']}]:"]
+    lines += [f"    {key}: {text or 'not set'}" for key, text in details["options"].items()]
     if details["settings"]:
         lines += ["", f"  Own keys of [{details['section']}]:", *map(_setting_line, details["settings"])]
     return "\n".join(lines)

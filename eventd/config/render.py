@@ -16,7 +16,7 @@ from .settings_network import DEFAULT_BIND
 from .table import Section, Setting
 from .values import ADDRESS, BOOLEAN, DURATION, LIST, PATH, SIZE, START
 
-__all__ = ["ini", "markdown", "show"]
+__all__ = ["in_force", "ini", "markdown", "show"]
 
 _WIDTH = 100
 _HIDDEN = "********"
@@ -78,6 +78,12 @@ def show(merged: Merged) -> str:
     titles = [section.name for section in TABLE if not section.named]
     titles += sorted(title for title in merged.sections if title not in (*titles, VARIABLES))
     return "\n".join(_show_section(merged, title) for title in titles if section_named(title.partition(":")[0]))
+
+
+def in_force(merged: Merged, title: str) -> dict[str, str]:
+    """What holds for a section, as a file has it, by key; a plugin's own keys are left out, empty is not set."""
+    section = section_named(title.partition(":")[0])
+    return {key: text for key, text, _ in _lines(merged, title) if section is not None and section.setting(key)}
 
 
 def _comment(text: str) -> str:

@@ -28,9 +28,6 @@ log = logging.getLogger(__name__)
 #: A source that ran this many times its longest pause was well: its next failure is its first again.
 WELL_FOR = 2.0
 
-#: Where a source runs unless its section says so: sources wait for things, and most block while they do.
-RUNS = "thread"
-
 
 class SourceStatus(msgspec.Struct):
     """A source at one instant."""
@@ -54,7 +51,7 @@ class _Running:
         self._bridge = bridge
         self._policy = Policy(0, options.retry_first, options.retry_most)
         # Its ``run`` is one call without end.
-        self._place = Place(options.run or RUNS, loaded.full_name, bridge, options.on_stall, math.inf)
+        self._place = Place(loaded.run, loaded.full_name, bridge, options.on_stall, math.inf)
         #: What the plugin sees, of the kind that fits where it runs; and what our own pauses wait on.
         self._stop: Stop = Signal() if self._place.green else threading.Event()
         self._stopped = Signal()

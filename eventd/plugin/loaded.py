@@ -27,6 +27,9 @@ __all__ = ["OFFERS", "Loaded", "check_event_type", "check_handler", "check_servi
 _IN_DAEMON = ("green", "thread")
 _ANYWHERE = (*_IN_DAEMON, "process")
 
+#: Where a source runs unless its section says so: sources wait for things, and most block while they do.
+SOURCES_RUN = "thread"
+
 #: What a plugin of each kind can have injected beside its ``Config`` and services.
 OFFERS: dict[str, tuple[Any, ...]] = {
     "event_type": (Logger, StateDirectory, Emitter, State),
@@ -64,7 +67,9 @@ class Loaded(msgspec.Struct, kw_only=True):
     @property
     def run(self) -> str:
         """Where its code runs: as its section says, or as it declares itself."""
-        return self.options.run or str(getattr(self.subject, "run", "green"))
+        # What a source calls ``run`` is its work.
+        declared = SOURCES_RUN if self.kind == "source" else getattr(self.subject, "run", "green")
+        return self.options.run or str(declared)
 
     @property
     def summary(self) -> str:

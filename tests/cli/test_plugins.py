@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from click.testing import Result
 
-from eventd import Batch, Handler
+from eventd import Batch, Emitter, Handler, Source
 from eventd.plugin import registry
 
 Eventd = Callable[..., Result]
@@ -33,14 +33,22 @@ class Archive(Handler):
     def handle(self, batch: Batch) -> None: ...
 
 
+class Clock(Source):
+    """Ticks."""
+
+    def run(self, emit: Emitter) -> None: ...
+
+
 @pytest.fixture(autouse=True)
 def _installed(monkeypatch: pytest.MonkeyPatch) -> None:
     module = types.ModuleType("cli_test_plugin")
     module.Archive = Archive  # type: ignore[attr-defined]  # what a package would have
+    module.Clock = Clock  # type: ignore[attr-defined]  # the same
     monkeypatch.setitem(sys.modules, "cli_test_plugin", module)
     entries = [
         EntryPoint("archive", "cli_test_plugin:Archive", "eventd.handlers"),
         EntryPoint("broken", "cli_test_plugin:Missing", "eventd.handlers"),
+        EntryPoint("clock", "cli_test_plugin:Clock", "eventd.sources"),
         EntryPoint("off", "cli_test_plugin:Archive", "eventd.handlers"),
     ]
     monkeypatch.setattr(registry, "_installed", lambda: entries)
@@ -52,6 +60,7 @@ def test_list(eventd: Eventd) -> None:
     assert result.exit_code == 0
     assert [(row["kind"], row["name"], row["state"]) for row in json.loads(result.output)] == [
         ("handler", "archive", "enabled"),
+        ("source", "clock", "enabled"),
         ("handler", "off", "disabled"),
         ("handler", "broken", "failed"),
     ]
@@ -79,6 +88,26 @@ def test_show(eventd: Eventd, name: str) -> None:
     assert "types: a.>" in output
     assert "  Keeps events.\n\n  For good.\n" in output
     assert "  Own keys of [handler:archive]:\n    directory (text): default /d\n    sizes (list): default" in output
+
+
+def test_show_has_what_is_in_force(eventd: Eventd) -> None:
+    options = ("-o", "handler:archive.run=thread", "-o", "handler:archive.timeout=5s")
+    output = eventd("plugins show", "archive", *options).output
+
+    assert "\n\n  In force of [handler:archive]:\n    enabled: yes\n    run: thread\n    workers: 1\n" in output
+    assert "\n    timeout: 5s\n" in output
+    assert "\n    order_by: not set\n" in output
+
+
+@pytest.mark.parametrize(("name", "run"), [("archive", "process"), ("clock", "thread")])
+def test_show_has_where_it_runs_that_its_author_chose(
+    eventd: Eventd, monkeypatch: pytest.MonkeyPatch, name: str, run: str
+) -> None:
+    monkeypatch.setattr(Archive, "run", "process", raising=False)
+
+    (details,) = json.loads(eventd("plugins show", name, "--json").output)
+
+    assert details["options"]["run"] == run
 
 
 def test_show_as_json(eventd: Eventd) -> None:
