@@ -46,7 +46,7 @@ def administration(
             # One of the same name begins anew in this, too.
             pausing.put(full, False)
 
-    letters = DeadLetters(journal, retrier)
+    letters = DeadLetters(journal, retrier, dispatcher.paused)
     pausing = Pausing(dispatcher.paused, everybody)
     replays = Replays(journal, lambda: {name: consumer.siding for name, consumer in consumers().items()})
     chosen = partial(_letters, everybody)

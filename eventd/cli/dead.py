@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from typing import Any
 
@@ -130,6 +130,7 @@ def retry(settings: Settings, chosen: dict[str, Any], as_json: bool) -> None:
 
     One that is handled now leaves the dead letters, together with what came of it. One that fails
     again stays, with its attempts added. Breaking this off leaves the others as they were.
+    Those of a handler that is paused wait until it is resumed.
     Exits with 1 when any failed again.
 
     \b
@@ -138,8 +139,10 @@ def retry(settings: Settings, chosen: dict[str, Any], as_json: bool) -> None:
       eventd dead retry --handler archive --after 2026-01-31T12:00:00Z
     """
     last: dict[str, Any] = {}
+    told: set[str] = set()
     with bar("retrying") as advance:
         for last in _daemon(settings).progress(f"{_PATH}/retry", chosen):
+            _tell_paused(last.get("paused", ()), told)
             advance(last["settled"] + last["failed"] + last["skipped"], last["chosen"])
     if as_json:
         click.echo(json.dumps(last))
@@ -198,6 +201,14 @@ def _text(letter: dict[str, Any]) -> Iterator[str]:
     if letter["traceback"]:
         yield ""
         yield from safe_lines(letter["traceback"].rstrip("\n"))
+
+
+def _tell_paused(names: Iterable[str], told: set[str]) -> None:
+    """Say what is waited for, once for each name."""
+    for name in map(safe, names):
+        if name not in told:
+            told.add(name)
+            click.echo(f"{name} is paused, its dead letters wait: eventd handlers resume {name}", err=True)
 
 
 def _outcome(last: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ events. This file chooses letters and tells how far they are; it handles nothing
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Sequence
 from typing import Any, Protocol
 
 import msgspec
@@ -39,7 +39,10 @@ class Retrier(Protocol):
 
 
 class Retry(msgspec.Struct):
-    """How far a retry is; ``skipped`` were gone, or are tried again already, or nobody is there to do it."""
+    """How far a retry is; ``skipped`` were gone, or are tried again already, or nobody is there to do it.
+
+    ``paused`` are the full names of consumers that have letters of it and are handed nothing now.
+    """
 
     chosen: int = 0
     settled: int = 0
@@ -47,6 +50,7 @@ class Retry(msgspec.Struct):
     skipped: int = 0
     done: bool = False
     error: str | None = None
+    paused: list[str] = []
 
     @property
     def over(self) -> int:
@@ -58,11 +62,15 @@ class DeadLetters:
     """All dead letters of the daemon.
 
     :param consumer: the consumer of a full name; ``None`` where none of that name runs.
+    :param paused: the full names of those that are paused.
     """
 
-    def __init__(self, journal: Journal, consumer: Callable[[str], Retrier | None]) -> None:
+    def __init__(
+        self, journal: Journal, consumer: Callable[[str], Retrier | None], paused: Container[str] = ()
+    ) -> None:
         self._journal = journal
         self._consumer = consumer
+        self._paused = paused
         self._busy: set[int] = set()
 
     def list(self, chosen: Letters) -> list[dict[str, Any]]:
@@ -83,7 +91,7 @@ class DeadLetters:
     def retry(self, chosen: Letters) -> Iterator[bytes]:
         """Have all letters that fit now tried again; JSON lines tell how far it is."""
         ids = self._journal.dead_ids(msgspec.structs.replace(chosen, limit=ALL))
-        return _Round(self._journal, self._consumer, self._busy, ids).lines()
+        return _Round(self._journal, self._consumer, self._paused, self._busy, ids).lines()
 
 
 class _Round:
@@ -93,14 +101,22 @@ class _Round:
     """
 
     def __init__(
-        self, journal: Journal, consumer: Callable[[str], Retrier | None], busy: set[int], ids: list[int]
+        self,
+        journal: Journal,
+        consumer: Callable[[str], Retrier | None],
+        paused: Container[str],
+        busy: set[int],
+        ids: list[int],
     ) -> None:
         self._journal = journal
         self._consumer = consumer
+        self._paused = paused
         self._busy = busy
         self._ids = ids
         self._state = Retry(len(ids))
         self._awaited = 0
+        #: Who has letters of the page.
+        self._asked: list[str] = []
         self._complete = Signal()
 
     def lines(self) -> Iterator[bytes]:
@@ -112,8 +128,9 @@ class _Round:
             self._hand_out(page)
             while self._state.over < self._awaited:
                 self._complete.wait(TELL_EVERY)
+                self._state.paused = [name for name in self._asked if name in self._paused]
                 yield _line(self._state)
-        self._state.done = True
+        self._state.done, self._state.paused = True, []
         yield _line(self._state)
 
     def _hand_out(self, page: list[int]) -> None:
@@ -121,12 +138,14 @@ class _Round:
         letters = self._journal.letters(Letters(ids=page, limit=len(page)))
         free = [letter for letter in letters if letter.id not in self._busy]
         self._state.skipped += len(page) - len(free)
+        self._asked = []
         for name, group in _by_consumer(free).items():
             consumer = self._consumer(name)
             if consumer is None:
                 self._state.skipped += len(group)
                 self._state.error = f"{name} does not run"
                 continue
+            self._asked.append(name)
             self._busy.update(letter.id for letter in group)
             consumer.retry(group, self._told)
 

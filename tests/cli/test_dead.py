@@ -97,6 +97,19 @@ def test_a_retry_tells_how_it_went(daemon: Any, eventd: Callable[..., Result]) -
     assert json.loads(daemon.calls[0].body) == {"ids": [12, 13], "consumer": "archive"}
 
 
+def test_a_retry_says_once_that_its_handler_is_paused(daemon: Any, eventd: Callable[..., Result]) -> None:
+    waits = told(settled=0, done=False, paused=["handler:archive"])
+    daemon.answers["/api/v1/dead/retry"] = lines(waits, waits, told(paused=[]))
+
+    result = eventd("dead retry", "12", "--json")
+
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "handler:archive is paused, its dead letters wait: eventd handlers resume handler:archive\n"
+    )
+    assert json.loads(result.stdout)["settled"] == 3
+
+
 @pytest.mark.parametrize(
     ("last", "text"),
     [

@@ -84,7 +84,7 @@ def test_what_is_settled_by_a_retry_leaves_with_what_came_of_it(tmp_path: Path) 
         plugin.bad.clear()
         last = told(desk(world).retry(Letters()))
 
-        assert last == {"chosen": 2, "settled": 2, "failed": 0, "skipped": 0, "done": True, "error": None}
+        assert last == {"chosen": 2, "settled": 2, "failed": 0, "skipped": 0, "done": True, "error": None, "paused": []}
         assert world.dead() == []
         status = world.done("handler:picky")
         assert (status.settled, status.dead) == (4, 0)

@@ -237,13 +237,15 @@ def test_retries_and_dead_letters_that_are_tried_again_wait(tmp_path: Path, plug
         wait(lambda: running.journal.dead_count == 1)
         pause(running)
         plugin.bad.clear()
-        letters = DeadLetters(running.journal, consumers(running).get)
+        letters = DeadLetters(running.journal, consumers(running).get, running.dispatcher.paused)
         lines = letters.retry(Letters(limit=10))
-        next(lines)
+        assert b'"paused":["handler:seen"]' in next(lines)
         turns(running)
         assert (plugin.numbers, running.journal.dead_count) == ([0, 2], 1)
         resume(running)
-        assert b'"settled":1' in list(lines)[-1]
+        last = list(lines)[-1]
+        assert b'"settled":1' in last
+        assert b'"paused":[]' in last
         assert plugin.numbers == [0, 2, 1]
 
 
