@@ -8,4 +8,5 @@ executing   the call of an event type, event by event
 messages    what the daemon and a worker process say to each other
 parts       a large outcome, cut and put together again
 told        what was raised in a worker, as data
+location    where in the plugin's code it was raised
 """

@@ -8,6 +8,7 @@ from typing import ClassVar
 import msgspec
 
 from eventd.calls.executing import Behind
+from eventd.calls.location import MOST_LOCATION, Located, location_of
 from eventd.plugin.contract import Reject, Retry
 
 __all__ = ["Told", "WhereRaised", "raised", "tell"]
@@ -24,10 +25,15 @@ class Told(msgspec.Struct, array_like=True):
     text: str
     traceback: str
     after: float | None = None
+    location: str = ""
 
 
-class WhereRaised(Exception):
-    """The cause of an error that comes from a worker: its traceback there, as text."""
+class WhereRaised(Located):
+    """The cause of an error that comes from a worker: its traceback there, as text, and the plugin's place in it."""
+
+    def __init__(self, traceback: str, location: str = "") -> None:
+        super().__init__(traceback)
+        self.location = location
 
     def __str__(self) -> str:
         return f"\n{self.args[0]}"
@@ -54,6 +60,7 @@ def tell(error: BaseException) -> Told:
         _writable(_text(error)[:MOST_TEXT]),
         _writable("".join(traceback.format_exception(error))[-MOST_TRACEBACK:]),
         error.after if isinstance(error, Retry) else None,
+        _writable(location_of(error)),
     )
 
 
@@ -70,7 +77,7 @@ def raised(told: Told) -> Exception:
             error = Reject(text)
         case _:
             error = _class(told.name)(text)
-    error.__cause__ = WhereRaised(told.traceback[-MOST_TRACEBACK:])
+    error.__cause__ = WhereRaised(told.traceback[-MOST_TRACEBACK:], told.location[-MOST_LOCATION:])
     return error
 
 

@@ -22,6 +22,7 @@ import msgspec
 
 from eventd.calls.executing import Behind, Suspect
 from eventd.calls.keys import Key
+from eventd.calls.location import location_of
 from eventd.dispatch.instance import Interrupted
 from eventd.dispatch.letter import letter_of
 from eventd.dispatch.ordering import Ordering, Tries, Waiting
@@ -155,7 +156,7 @@ class Handling:
         if portion.count == 1:
             self._judge(portion, 0, error)
             return
-        log.warning("%s: a batch of %d events failed: %r", self._consumer, portion.count, error)
+        log.warning("%s: a batch of %d events failed: %r%s", self._consumer, portion.count, error, _at(error))
         if isinstance(error, Retry) and self._again_together(portion, error):
             return
         self.retries += 1
@@ -236,8 +237,8 @@ class Handling:
 
     def _wait(self, waiting: Waiting, pause: float, error: BaseException) -> None:
         log.warning(
-            "%s: event %d failed, attempt %d; again in %.3g s: %r",
-            self._consumer, waiting.offset, waiting.tries.attempts, pause, error,
+            "%s: event %d failed, attempt %d; again in %.3g s: %r%s",
+            self._consumer, waiting.offset, waiting.tries.attempts, pause, error, _at(error),
         )  # fmt: skip
         waiting.due = time.monotonic() + pause
         waiting.alone = True
@@ -258,11 +259,17 @@ class Handling:
     def _bury(self, portion: Portion, index: int, waiting: Waiting, error: BaseException) -> None:
         before = waiting.letter
         log.error(
-            "%s: event %d is put aside after attempt %d: %r",
-            self._consumer, waiting.offset, waiting.tries.attempts, error,
+            "%s: event %d is put aside after attempt %d: %r%s",
+            self._consumer, waiting.offset, waiting.tries.attempts, error, _at(error),
         )  # fmt: skip
         event = before.event if before else json_events.write(portion.event(index))
         self._outcome.dead.append(letter_of(self._consumer, waiting, event, error))
         self._outcome.lost += before is None
         if waiting.out:
             self._over.append(waiting)
+
+
+def _at(error: BaseException) -> str:
+    """An end for a line of the log: where in the plugin's code it was raised."""
+    location = location_of(error)
+    return f" at {location}" if location else ""

@@ -75,6 +75,22 @@ def test_after_its_attempts_an_event_is_put_aside_with_the_traceback(tmp_path: P
 
 
 @on_hub
+@pytest.mark.parametrize("run", ["green", "thread"])
+def test_the_log_says_where_in_the_plugin_it_failed(tmp_path: Path, caplog: pytest.LogCaptureFixture, run: str) -> None:
+    handler = picky(*(ValueError(f"number {n}") for n in range(9)))
+    with World(tmp_path, {"it": handler}, text=f"[handler:it]\n{FAST}attempts = 2\nrun = {run}\n") as world:
+        world.publish(numbered("a", range(5)))
+        world.done("handler:it")
+
+    where = f" at {__file__}:{Picky.handle.__code__.co_firstlineno + 4}"
+    batch, again, aside = [record.getMessage() for record in caplog.records if "number" in record.getMessage()]
+    assert batch == f"handler:it: a batch of 5 events failed: ValueError('number 0'){where}"
+    assert again.startswith("handler:it: event 3 failed, attempt 1; again in ")
+    assert again.endswith(f" s: ValueError('number 1'){where}")
+    assert aside == f"handler:it: event 3 is put aside after attempt 2: ValueError('number 2'){where}"
+
+
+@on_hub
 def test_a_single_event_is_not_handled_twice_for_the_first_failure(tmp_path: Path) -> None:
     handler = picky(*(ValueError() for _ in range(10)))
     with World(tmp_path, {"it": handler}, text=f"[handler:it]\n{FAST}attempts = 2\n") as world:
