@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import msgspec
 
-__all__ = ["OwnSetting", "describe"]
+__all__ = ["OwnSetting", "describe", "written_size"]
 
 _NAMES = {bool: "yes or no", int: "number", float: "number", str: "text", Path: "path"}
 
@@ -82,11 +82,12 @@ def _duration(value: float) -> str:
     return f"{value:.15g}s" if value else "0"
 
 
-def _size(value: int) -> str:
+def written_size(value: int) -> str:
+    """Bytes as a file has them, in the largest unit of which they are a whole number: ``64M``."""
     for power, unit in ((40, "T"), (30, "G"), (20, "M"), (10, "K")):
         if value and value % (1 << power) == 0:
             return f"{value >> power}{unit}"
     return str(value)
 
 
-_WRITERS: dict[str, Callable[[Any], str]] = {"duration": _duration, "size": _size}
+_WRITERS: dict[str, Callable[[Any], str]] = {"duration": _duration, "size": written_size}

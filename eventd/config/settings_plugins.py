@@ -19,8 +19,8 @@ _WORKERS = (
             "How many worker processes handle its events side by side, where it runs in processes. "
             "With order_by, events with the same value go to the same one."),
     Setting("memory_limit", SIZE, "0",
-            "How much memory a worker process may allocate; beyond it, the call fails with MemoryError and the worker "
-            "is replaced. 0 is no limit."),
+            "How much private memory a worker process may have, the 30M and more with which it starts included; beyond "
+            "it, the call fails with MemoryError and the worker is replaced. 0 is no limit."),
     Setting("poison_limit", COUNT, "3",
             "How often a worker, or the daemon, may die while it handles an event, before that becomes a dead letter. "
             "0 is no limit."),

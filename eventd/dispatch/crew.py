@@ -102,9 +102,9 @@ class Crew:
 
         :raises Exception: what the plugin raised, where one worker had all of the batch.
         """
-        workers = self._options.workers
+        options, workers = self._options, self._options.workers
         shares = shares_of(batch, workers, self._key, worthwhile(self._pace * len(batch) / workers))
-        turn = Round(batch, shares, self._state, self._options.timeout, self._observe)
+        turn = Round(batch, shares, self._state, options.timeout, self._observe, options.memory_limit)
         try:
             if len(shares) == 1:
                 place = max(0, shares[0].worker)

@@ -11,12 +11,14 @@ What is not concluded when the round is over was not tried.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 
 from eventd.calls.executing import Behind, Suspect
 from eventd.calls.messages import Call, Outcome
 from eventd.calls.told import raised
+from eventd.config.describe import written_size
 from eventd.dispatch.calling import TimedOut
 from eventd.dispatch.process import WorkerDied, WorkerProcess
 from eventd.dispatch.shared import SharedState
@@ -27,6 +29,8 @@ from eventd.plugin.contract import Retry
 
 __all__ = ["Round"]
 
+log = logging.getLogger(__name__)
+
 #: Seconds for a worker without memory to stop its plugin.
 STOP_WITHIN = 5.0
 
@@ -35,6 +39,7 @@ class Round:
     """Shares of a batch on their way through workers.
 
     :param timeout: seconds for each share; 0 is no limit. :param observe: told how long each call took.
+    :param memory_limit: bytes that a worker may have; 0 is no limit.
     """
 
     def __init__(
@@ -44,6 +49,7 @@ class Round:
         state: SharedState | None,
         timeout: float,
         observe: Callable[[float], None],
+        memory_limit: int = 0,
     ) -> None:
         self._batch = batch
         self._waiting = list(shares)
@@ -52,6 +58,7 @@ class Round:
         self._state = state
         self._timeout = timeout
         self._observe = observe
+        self._memory_limit = memory_limit
         #: What was emitted.
         self.drafts: list[Draft] = []
         #: Workers that died, and shares that came back.
@@ -97,6 +104,8 @@ class Round:
             self._conclude(share)
             self._take(share, outcome)
         if outcome.spent:
+            limit = f"= {written_size(self._memory_limit)}" if self._memory_limit else "is not set"
+            log.warning("%s had no memory left (memory_limit %s) and is replaced", worker.name, limit)
             worker.ask_to_stop()
             worker.await_end(STOP_WITHIN)
 

@@ -11,8 +11,9 @@ from eventd.calls.executing import executing, exit_of
 from eventd.calls.keys import key_of
 from eventd.calls.messages import Call, Cut, Outcome
 from eventd.calls.state import StateView
-from eventd.calls.told import tell
+from eventd.calls.told import Told, tell
 from eventd.calls.traces import Traces
+from eventd.config.describe import written_size
 from eventd.errors import PluginError
 from eventd.event import Batch, Event
 from eventd.formats.blocks import decode
@@ -24,7 +25,7 @@ from eventd.worker.keeping import Asked, WatchedState
 from eventd.worker.link import Link
 from eventd.worker.task import Task
 
-__all__ = ["Job", "lacks_memory"]
+__all__ = ["Job", "lacks_memory", "tell_within"]
 
 #: Errors behind one that are looked at.
 MOST_ERRORS = 100
@@ -38,6 +39,8 @@ class Job:
 
     def __init__(self, task: Task, link: Link) -> None:
         entries = [EntryPoint(name, value, group) for group, name, value in task.entries]
+        #: Bytes; 0 is no limit.
+        self.memory_limit = task.memory_limit
         registry = self._registry = Registry.load(task.configuration, entries)
         self.loaded = _found(registry, task)
         self._collector = Collector(
@@ -70,11 +73,14 @@ class Job:
         if error is not None:
             self._traces.rewind()
         drafts = self._traces.close()
-        failures = {} if error is not None else {index: tell(failure) for index, failure in batch.failures.items()}
+        limit = self.memory_limit
+        failed = {} if error is not None else batch.failures
+        failures = {index: tell_within(limit, failure) for index, failure in failed.items()}
         changes, read = self._left()
         errors = [error, *batch.failures.values()]
         spent = any(map(lacks_memory, errors))
-        return Outcome(drafts, failures, None if error is None else tell(error), changes, read, spent)
+        raised = None if error is None else tell_within(limit, error)
+        return Outcome(drafts, failures, raised, changes, read, spent)
 
     def forget(self) -> None:
         """What a call left behind does not come to the daemon: what the state is, it says when it is asked."""
@@ -139,6 +145,14 @@ def lacks_memory(error: BaseException | None) -> bool:
             waiting += [one.__cause__, one.__context__]
             waiting += one.exceptions if isinstance(one, BaseExceptionGroup) else ()
     return False
+
+
+def tell_within(memory_limit: int, error: BaseException) -> Told:
+    """An exception as data; where there was no memory left, it says of which limit, in bytes. 0 is none."""
+    told = tell(error)
+    if memory_limit and lacks_memory(error):
+        told.text = f"{told.text or 'no memory left'} (memory_limit = {written_size(memory_limit)})"
+    return told
 
 
 def _state(task: Task, link: Link) -> StateView:

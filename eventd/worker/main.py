@@ -19,7 +19,7 @@ from eventd.worker.guard import (
     stand_back,
     tell_crashes,
 )
-from eventd.worker.job import Job, lacks_memory
+from eventd.worker.job import Job, lacks_memory, tell_within
 from eventd.worker.link import Gone, Link, LogToDaemon
 from eventd.worker.task import Task
 
@@ -68,7 +68,9 @@ def _started(task: Task, link: Link) -> Job | None:
         job = Job(task, link)
         job.start()
     except (Exception, SystemExit, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a plugin raises is told
-        link.send(Failed(tell(error)))
+        if lacks_memory(error):
+            lift_memory_limit()
+        link.send(Failed(tell_within(task.memory_limit, error)))
         return None
     return job
 
@@ -101,7 +103,7 @@ def _outcome(job: Job, call: Call) -> list[bytes]:
             spent = True
             lift_memory_limit()
         job.forget()
-        return [frame(Outcome([], {}, tell(error), {}, None, spent, call.number))]
+        return [frame(Outcome([], {}, tell_within(job.memory_limit, error), {}, None, spent, call.number))]
 
 
 def _stopped(job: Job) -> Told | None:

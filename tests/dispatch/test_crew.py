@@ -19,6 +19,7 @@ from eventd.dispatch.process import WorkerDied
 from eventd.event import Batch, Event
 from eventd.formats.blocks import decode
 from eventd.plugin.registry import Registry
+from tests.dispatch import crewed
 from tests.dispatch.crewed import Broken, Count, Early, Echo, Forger, Ignore, Liar, Much, Parent, Reading
 from tests.dispatch.support import block_of, draft
 from tests.dispatch.test_round import Scripted, fine
@@ -154,13 +155,19 @@ def test_a_call_that_does_not_return_is_killed(tmp_path: Path, sin: str, caplog:
 
 
 @on_hub
-def test_a_worker_that_leaks_is_replaced_and_its_events_are_handled(tmp_path: Path) -> None:
+def test_a_worker_that_leaks_is_replaced_and_its_events_are_handled(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with world_of(tmp_path, Echo, "memory_limit = 400M\nbatch_size = 1\n") as world:
         told(world, "do.leak", *range(20))
         status = world.done("handler:it")
 
         assert (status.settled, status.dead) == (20, 0)
         assert status.restarts >= 2
+    assert "a worker of handler:it had no memory left (memory_limit = 400M) and is replaced" in caplog.messages
+    failed = next(message for message in caplog.messages if "failed, attempt 1" in message)
+    line = Echo.leak.__code__.co_firstlineno + 1
+    assert failed.endswith(f"MemoryError('no memory left (memory_limit = 400M)') at {crewed.__file__}:{line}")
 
 
 @on_hub

@@ -23,6 +23,8 @@ from tests.calls.test_state import Committed
 class Scripted:
     """A worker that answers as it is told to."""
 
+    name = "a worker of handler:it"
+
     def __init__(self, *answers: Outcome | Exception) -> None:
         self.answers, self.calls, self.alive, self.stopped = list(answers), list[Call](), True, False
 
@@ -46,9 +48,11 @@ def fine(**more: Any) -> Outcome:
     return Outcome(**{**given, **more})
 
 
-def played(shares: list[Share], *workers: Scripted, count: int = 4) -> tuple[Round, Batch]:
+def played(
+    shares: list[Share], *workers: Scripted, count: int = 4, memory_limit: int = 0
+) -> tuple[Round, Batch]:
     batch = Batch.of([Event("a")] * count)
-    turn = Round(batch, shares, None, 0.0, lambda seconds: None)
+    turn = Round(batch, shares, None, 0.0, lambda seconds: None, memory_limit)
     for place, worker in enumerate(workers):
         turn.work(place, worker)  # type: ignore[arg-type]  # what a round asks of a worker
     turn.finish()
@@ -130,11 +134,15 @@ def test_what_the_only_share_raised_is_the_batchs() -> None:
     assert type(turn.error).__name__ == "ValueError"
 
 
-def test_a_worker_without_memory_is_stopped() -> None:
+@pytest.mark.parametrize(("limit", "told"), [(256 << 20, "memory_limit = 256M"), (0, "memory_limit is not set")])
+def test_a_worker_without_memory_is_stopped_and_the_log_says_so(
+    caplog: pytest.LogCaptureFixture, limit: int, told: str
+) -> None:
     worker = Scripted(fine(spent=True))
-    _, batch = played(halves(), worker)
+    _, batch = played(halves(), worker, memory_limit=limit)
     assert worker.stopped
     assert failures(batch) == {2: "Behind", 3: "Behind"}
+    assert caplog.messages == [f"a worker of handler:it had no memory left ({told}) and is replaced"]
 
 
 def test_nothing_that_goes_wrong_here_makes_an_event_handled() -> None:

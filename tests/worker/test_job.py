@@ -70,8 +70,18 @@ def test_an_event_type_is_executed_event_by_event(tmp_path: Path) -> None:
     assert list(outcome.changes) == ["n"]
 
 
-def test_without_memory_it_is_to_be_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = job(tmp_path, "Echo")
+@pytest.mark.parametrize(
+    ("limit", "text"),
+    [
+        (0, ""),
+        (300 << 20, "no memory left (memory_limit = 300M)"),
+        (1000, "no memory left (memory_limit = 1000)"),
+    ],
+)
+def test_without_memory_it_is_to_be_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, text: str
+) -> None:
+    made = job(tmp_path, "Echo", memory_limit=limit)
 
     def full(*_: object) -> None:
         raise MemoryError
@@ -80,6 +90,7 @@ def test_without_memory_it_is_to_be_replaced(tmp_path: Path, monkeypatch: pytest
     outcome = made.run(call(Event("do.nothing", 0)))
     assert outcome.spent
     assert outcome.raised is not None
+    assert outcome.raised.text == text
 
 
 def wrapped(error: Exception) -> Exception:
@@ -112,9 +123,11 @@ def test_what_lies_behind_an_error_is_looked_at(tmp_path: Path, monkeypatch: pyt
     circle.__cause__.__context__ = circle  # type: ignore[union-attr]  # it has one
     assert not lacks_memory(circle)
 
-    made = job(tmp_path, "Echo")
+    made = job(tmp_path, "Echo", memory_limit=64 << 20)
     monkeypatch.setattr(made._handler, "nothing", lambda batch, index, data: batch.fail(index, wrapped(MemoryError())))
-    assert made.run(call(Event("do.nothing", 0))).spent
+    outcome = made.run(call(Event("do.nothing", 0), Event("do.fail", 1)))
+    assert outcome.spent
+    assert [told.text for told in outcome.failures.values()] == ["in other words (memory_limit = 64M)", "alone"]
 
 
 def test_what_the_daemon_does_not_hear_of_is_not_known_here(tmp_path: Path) -> None:

@@ -148,3 +148,14 @@ def test_an_outcome_is_told_where_there_is_no_memory_left(worker: Started, tmp_p
     assert outcome.spent
     assert outcome.raised is not None
     assert outcome.raised.name == "MemoryError"
+    assert outcome.raised.text == "no memory left (memory_limit = 300M)"
+
+
+def test_less_memory_than_a_worker_starts_with_is_told_where_its_plugin_does_not_start(
+    worker: Started, tmp_path: Path
+) -> None:
+    worker.say(setup(tmp_path, "Echo", memory_limit=1 << 20))
+    failed = worker.hear()
+
+    assert isinstance(failed, Failed)
+    assert failed.error.text.endswith("(memory_limit = 1M)")
