@@ -2,8 +2,8 @@
 
     listeners ──► ingest ──► journal ──► dispatcher ──► plugins
 
-This is the only file that knows every part. Each part is handed the next one as a
-callable, so that none imports what stands to its right.
+This is the only file that knows every part. Each part is handed the next one as a callable, so that none imports what
+stands to its right.
 """
 
 from __future__ import annotations
@@ -94,8 +94,7 @@ class Daemon:
     def start(self) -> None:
         """Open the journal, start the plugins, and only then let events in.
 
-        Each part leaves behind how it is stopped, so that a start that fails half-way
-        stops what had started.
+        Each part leaves behind how it is stopped, so that a start that fails half-way stops what had started.
 
         :raises ConfigurationError: when a directory, an address or a certificate cannot be had.
         :raises EventdError: when it cannot start for another reason; ``stop`` is still to be called.
