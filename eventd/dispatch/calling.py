@@ -90,8 +90,8 @@ class Place:
 
     @property
     def green(self) -> bool:
-        """Whether the next call is made on the hub."""
-        return self.run == "green"
+        """Whether the next call is made on the hub; what is still called of one that is disabled holds up nobody."""
+        return self.run == "green" and not self.disabled
 
     @property
     def ended(self) -> bool:
@@ -145,7 +145,7 @@ class Place:
         if self._on_stall == "warn" or not self.green:
             return
         if self._on_stall == "disable":
-            self._disable(f"it held the event loop for {seconds:.3g} s")
+            self._disable(f"it held the event loop for {seconds:.3g} s", "process" if locked else "thread, or process,")
         elif not locked:
             self._move(seconds)
         elif self._locked is None:
@@ -163,12 +163,11 @@ class Place:
             "%s; run = thread in its section has it there from the start", self._name, seconds, limit,
         )  # fmt: skip
 
-    def _disable(self, why: str) -> None:
-        # What is still called there, as its ``stop`` is, holds up nobody any more.
-        self.run, self.disabled = "thread", True
+    def _disable(self, why: str, elsewhere: str) -> None:
+        self.disabled = True
         log.error(
             "%s is disabled: %s; it is called again when the daemon is started again, and its events wait until then; "
-            "run = thread, or process, in its section keeps it off the event loop", self._name, why,
+            "run = %s in its section keeps it off the event loop", self._name, why, elsewhere,
         )  # fmt: skip
 
     def _broken_off(self, error: BrokenOff) -> HeldTooLong:
@@ -176,7 +175,9 @@ class Place:
             return HeldTooLong(str(error))
         self._locked = (self._locked or 0) + 1
         if self._locked == MOST_LOCKED and self._on_stall != "warn":
-            self._disable(f"{MOST_LOCKED} of its calls held the interpreter's lock until they were broken off")
+            self._disable(
+                f"{MOST_LOCKED} of its calls held the interpreter's lock until they were broken off", "process"
+            )
         return HeldTheLock(str(error))
 
     def _call_within(self, timeout: float, worker: Worker, function: Callable[..., Any], *args: Any) -> Any:

@@ -166,10 +166,12 @@ def test_one_that_holds_the_interpreters_lock_stays_and_is_disabled_when_it_does
         with pytest.raises(HeldTheLock):
             place.call(re.match, r"(a+)+$", "a" * 64 + "b")
 
-    assert place.disabled
-    assert not place.moved
+        assert place.disabled
+        assert place.call(thread_name) == "handler:it"
+    assert (place.run, place.moved) == ("green", False)
     assert caplog.text.count("handler:it is not moved") == 1
     assert "handler:it is disabled: 2 of its calls held the interpreter's lock" in caplog.text
+    assert "run = process in its section keeps it off the event loop" in caplog.text
     place.close()
     bridge.close()
 
