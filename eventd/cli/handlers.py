@@ -86,12 +86,18 @@ def pause(settings: Settings, name: str) -> None:
 def resume(settings: Settings, name: str) -> None:
     """Let one that is paused go on, where it was.
 
+    One that is disabled goes on when the daemon is started again.
+
     \b
     Example:
       eventd handlers resume archive
     """
     told = _put(settings, "resume", name)
-    click.echo(f"{safe(told['name'])} {'goes on' if told['changed'] else 'was not paused'}")
+    state = _state(settings, told["name"])
+    goes_on = "goes on" if state != "disabled" else "is paused no more"
+    click.echo(f"{safe(told['name'])} {goes_on if told['changed'] else 'was not paused'}")
+    if state == "disabled":
+        click.echo("It stays disabled, as the daemon's log says why: mend it, then restart the daemon.")
 
 
 @command.command("forget")
@@ -114,6 +120,11 @@ def _put(settings: Settings, order: str, name: str) -> dict[str, Any]:
     connection = DaemonConnection(settings.load().eventd.run_dir)
     told: dict[str, Any] = connection.tell(f"/api/v1/handlers/{order}", {"name": name})
     return told
+
+
+def _state(settings: Settings, name: str) -> str:
+    rows = DaemonConnection(settings.load().eventd.run_dir).get("/api/v1/handlers")
+    return next((str(row["state"]) for row in rows if row["name"] == name), "")
 
 
 def _types(patterns: list[str]) -> str:

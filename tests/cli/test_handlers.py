@@ -50,11 +50,25 @@ def test_one_is_paused_and_resumed(
 ) -> None:
     answer = {"name": "handler:archive", "paused": order == "pause", "changed": changed}
     daemon.answer(f"/api/v1/handlers/{order}", answer)
+    daemon.answer("/api/v1/handlers", [ROW])
 
     result = eventd(f"handlers {order}", "archive")
 
     assert (result.exit_code, result.output) == (0, f"handler:archive {told}\n")
     assert json.loads(daemon.calls[0].body) == {"name": "archive"}
+
+
+@pytest.mark.parametrize(("changed", "told"), [(True, "is paused no more"), (False, "was not paused")])
+def test_one_that_is_disabled_does_not_go_on(
+    daemon: Any, eventd: Callable[..., Result], changed: bool, told: str
+) -> None:
+    daemon.answer("/api/v1/handlers/resume", {"name": "handler:archive", "paused": False, "changed": changed})
+    daemon.answer("/api/v1/handlers", [{**ROW, "state": "disabled"}])
+
+    output = eventd("handlers resume", "archive").output
+
+    assert output.startswith(f"handler:archive {told}\nIt stays disabled")
+    assert "restart the daemon" in output
 
 
 def test_a_durable_subscription_is_forgotten(daemon: Any, eventd: Callable[..., Result]) -> None:
