@@ -15,7 +15,7 @@ import msgspec
 __all__ = ["TROUBLE", "ConsumerRates", "ListenerRates", "Rates", "rates"]
 
 #: States in which a consumer does not get on.
-TROUBLE = ("failing", "stuck", "stopped")
+TROUBLE = ("failing", "stuck", "disabled", "stopped")
 
 
 class ListenerRates(msgspec.Struct):

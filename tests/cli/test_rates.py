@@ -94,6 +94,7 @@ def test_an_older_daemon_that_tells_less_and_a_newer_one_that_tells_more() -> No
     [
         ({"state": "failing"}, {"state": "retrying", "pending": 9999}),
         ({"state": "stuck"}, {"dead": 9}),
+        ({"state": "disabled"}, {"dead": 9}),
         ({"dead": 9}, {"state": "retrying"}),
         ({"state": "retrying"}, {"state": "paused", "paused": True}),
         ({"state": "paused", "paused": True}, {"pending": 99999}),
