@@ -105,10 +105,21 @@ class Instance:
             self._runner.breathe.reset()
 
     def _renew(self) -> None:
-        while self._work.stuck:
-            self._trouble = "stuck"
-            self._wait(LOOK_UP)
+        if self._work.stuck:
+            self._await_an_end()
         self.start()
+
+    def _await_an_end(self) -> None:
+        """Wait until one of the calls that hang has ended."""
+        name, self._trouble = self._work.loaded.full_name, "stuck"
+        log.error(
+            "%s is stuck: calls of it hang in %d threads, and its events wait until one of them ends; where they are "
+            "only slow, a larger timeout in its section helps, where they never return, run = process",
+            name, self._work.hanging,
+        )  # fmt: skip
+        while self._work.stuck:
+            self._wait(LOOK_UP)
+        log.error("%s is stuck no more: a call that hung has ended, and a new instance goes on", name)
 
     def _restore(self) -> None:
         """Start workers in the place of those that died; not at once where they die again and again."""

@@ -73,10 +73,15 @@ class Work:
         return math.inf
 
     @property
+    def hanging(self) -> int:
+        """How many of its calls hang in threads that were given up."""
+        self._hanging = [place for place in self._hanging if not place.ended]
+        return len(self._hanging)
+
+    @property
     def stuck(self) -> bool:
         """Whether so many of its calls hang that there is to be no other one."""
-        self._hanging = [place for place in self._hanging if not place.ended]
-        return len(self._hanging) >= MOST_HANGING
+        return self.hanging >= MOST_HANGING
 
     def start(self) -> Calls | None:
         """Build and start the plugin; ``None``, and the log says why, where it cannot be started now."""
@@ -90,9 +95,10 @@ class Work:
 
     def abandon(self) -> None:
         """Give up a call that hangs, and its thread; what is started next is another instance, which knows nothing."""
-        log.error("%s: a call hangs; its thread is given up, and a new instance goes on", self.loaded.full_name)
         self.place.abandon()
         self._hanging.append(self.place)
+        onward = "" if self.stuck else ", and a new instance goes on"
+        log.error("%s: a call hangs; its thread is given up%s", self.loaded.full_name, onward)
         self._handler = None
         self._collector.close()
         self._collector = self._new_collector()

@@ -18,6 +18,9 @@ from eventd.observe.status import Status
 
 __all__ = ["Metrics"]
 
+#: States of a consumer in which it handles nothing, without being told to.
+TROUBLES = ("disabled", "failing", "starting", "stuck")
+
 
 class Metrics(Collector):
     """Asks for the status when somebody scrapes: the hot path only counts plain integers."""
@@ -78,6 +81,7 @@ class Metrics(Collector):
         since = {c.name: c.since for c in rows}
         paused = {c.name: float(c.paused) for c in rows}
         yield _gauge("eventd_consumer_paused", "1 while it is paused.", "consumer", paused)
+        yield _troubled(status)
         yield _gauge("eventd_consumer_since_offset", "The journal's end when it began.", "consumer", since)
         workers = {c.name: c.workers for c in rows}
         yield _gauge("eventd_workers", "Worker processes that run.", "handler", workers)
@@ -139,6 +143,15 @@ def _counter(name: str, help_: str, label: str, values: Mapping[str, float]) -> 
 
 def _gauge(name: str, help_: str, label: str, values: Mapping[str, float]) -> Metric:
     return _fill(GaugeMetricFamily(name, help_, labels=[label] if label else []), label, values)
+
+
+def _troubled(status: Status) -> Metric:
+    help_ = "1 while it handles nothing, for this reason."
+    family = GaugeMetricFamily("eventd_consumer_troubled", help_, labels=["consumer", "state"])
+    for consumer in status.consumers:
+        for state in TROUBLES:
+            family.add_metric([consumer.name, state], float(consumer.state == state))
+    return family
 
 
 def _histogram(name: str, help_: str, label: str, values: Mapping[str, Histogram]) -> Metric:

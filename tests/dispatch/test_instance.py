@@ -96,17 +96,23 @@ def test_one_that_hangs_for_ever_becomes_a_dead_letter(tmp_path: Path) -> None:
 
 
 @on_hub
-def test_with_three_that_hang_it_is_stuck_until_one_ends(tmp_path: Path) -> None:
+def test_with_three_that_hang_it_is_stuck_until_one_ends_and_the_log_says_so(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     handler = hanging(3)
     with World(tmp_path, {"it": handler}, text=SETTINGS) as world:
         world.publish(numbered("a", range(2)))
         wait(lambda: world.status("handler:it").state == "stuck")
         assert world.status("handler:it").pending > 0
         world.balanced("handler:it")
+        assert caplog.text.count("and a new instance goes on") == 2
+        assert caplog.text.count("handler:it is stuck: calls of it hang in 3 threads, and its events wait") == 1
+        assert "is stuck no more" not in caplog.text
 
         handler.gate.set()
         status = world.done("handler:it")
         assert (status.settled, status.dead) == (2, 0)
+        assert caplog.text.count("handler:it is stuck no more") == 1
 
 
 @on_hub

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from eventd.observe.histogram import Histogram
-from eventd.observe.metrics import Metrics
+from eventd.observe.metrics import TROUBLES, Metrics
 from tests.observe.samples import STATUS
 
 
@@ -38,6 +39,7 @@ def samples() -> dict[tuple[str, tuple[tuple[str, str], ...]], float]:
         ("eventd_events_emitted_total", (("consumer", "handler:jsonl"),), 3),
         ("eventd_consumer_since_offset", (("consumer", "handler:jsonl"),), 1),
         ("eventd_consumer_paused", (("consumer", "handler:jsonl"),), 1),
+        ("eventd_consumer_troubled", (("consumer", "handler:jsonl"), ("state", "stuck")), 0),
         ("eventd_journal_end_offset", (), 14),
         ("eventd_journal_damaged_events_total", (), 5),
         ("eventd_journal_dropped_events_total", (("consumer", "handler:jsonl"),), 6),
@@ -73,6 +75,18 @@ def test_the_promised_names_are_there(
     samples: dict[tuple[str, tuple[tuple[str, str], ...]], float],
 ) -> None:
     assert samples[name, labels] == value
+
+
+@pytest.mark.parametrize("state", TROUBLES)
+def test_what_troubles_a_consumer_is_there(state: str) -> None:
+    (row,) = STATUS.consumers
+    status = msgspec.structs.replace(STATUS, consumers=[msgspec.structs.replace(row, state=state)])
+    text = Metrics(lambda: status, Histogram(), dict).render().decode()
+    lines = [line for line in text.splitlines() if line.startswith("eventd_consumer_troubled{")]
+    assert len(lines) == len(TROUBLES)
+    assert [line for line in lines if line.endswith(" 1.0")] == [
+        f'eventd_consumer_troubled{{consumer="handler:jsonl",state="{state}"}} 1.0'
+    ]
 
 
 def test_the_books_balance_by_the_metrics_alone(samples: dict[tuple[str, tuple[tuple[str, str], ...]], float]) -> None:
