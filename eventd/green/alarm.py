@@ -36,8 +36,8 @@ class Alarm:
     def __init__(self, hub: Hub, heard: Callable[[list[Step]], object]) -> None:
         self._hub = hub
         self._heard = heard
-        #: Clock reading until which it does not ring by itself.
-        self._wound = float("inf")
+        #: Clock readings: when it was wound, and until when it does not ring by itself.
+        self._turn, self._wound = 0.0, float("inf")
         self._file = bounded_file("eventd-stacks", MOST_WRITTEN)
         self._timer = signal.setitimer(signal.ITIMER_REAL, 0.0)
         self._before: Any = signal.signal(signal.SIGALRM, self._rung)
@@ -49,8 +49,11 @@ class Alarm:
         call = self._hub.calling
         # The other thread may have its first turn within ``_rung``, before that has read when it was to be.
         if call is not None and now >= self._wound >= call.since:
-            call.locked = True
-        self._wound = now + seconds
+            call.alone(self._turn, now)
+            call.late += 1
+        elif call is not None:
+            call.late = 0
+        self._turn, self._wound = now, now + seconds
         signal.setitimer(signal.ITIMER_REAL, seconds, again)
 
     def ring(self) -> None:
@@ -68,10 +71,14 @@ class Alarm:
     def _rung(self, _number: int, frame: FrameType | None) -> None:
         call, now = self._hub.calling, perf_counter()
         # Whoever rang, and whenever: had another thread had a turn since, it would be wound.
-        if call is not None and now >= self._wound:
-            call.locked = True
+        late = now >= self._wound
+        if call is not None and late:
+            call.alone(self._turn, now)
         self._heard(self._written())
-        if call is not None and now >= call.due and breakable(frame):
+        if call is None or now < call.due or not breakable(frame):
+            return
+        # Where the others may only be late, it rings again before long, and one or the other is certain.
+        if call.locked(now) or not (late or call.late):
             raise call.broken(now)
 
     def _written(self) -> list[Step]:

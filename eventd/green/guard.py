@@ -18,6 +18,9 @@ __all__ = ["BrokenOff", "Guarded", "foreign", "guard"]
 
 #: Seconds that a call which was broken off gets for its ``finally``, before it is broken off once more.
 LAST_WORDS = 1.0
+#: Who lets no other native thread have a turn for this share of its time, for so many seconds in one go, or in time so
+#: often in a row, holds the interpreter's lock. On a busy machine the watchdog is late now and then, whoever is called.
+LOCKED_SHARE, LOCKED_FOR, LOCKED_TIMES = 0.5, 1.0, 3
 
 
 class BrokenOff(BaseException):
@@ -43,7 +46,7 @@ class Guarded:
         it also held the interpreter's lock, so that it would hold the hub from any other thread, too.
     """
 
-    __slots__ = ("_hub", "_on_held", "_within", "due", "locked", "name", "since")
+    __slots__ = ("_alone", "_hub", "_on_held", "_within", "due", "late", "name", "since")
 
     def __init__(self, loop: Hub, name: str, within: float, on_held: OnHeld) -> None:
         self._hub = loop
@@ -54,8 +57,10 @@ class Guarded:
 
     def begin(self) -> None:
         """It holds the hub from now on."""
-        #: Whether no other native thread had a turn for a while.
-        self.locked = False
+        #: For how many seconds no other native thread had a turn, by when the last one had: told by two threads.
+        self._alone: dict[float, float] = {}
+        #: How often in a row that was so until just now.
+        self.late = 0
         #: Clock reading since when it holds the hub, and from which on it is to be broken off.
         self.since = now = perf_counter()
         self.due = now + self._within if self._within else float("inf")
@@ -70,12 +75,23 @@ class Guarded:
         seconds = now - self.since
         if seconds > loop.stall_limit:
             loop.blame(self.name)
-            self._on_held(seconds, self.locked)
+            self._on_held(seconds, self.locked(now))
+
+    def alone(self, turn: float, now: float) -> None:
+        """No other native thread had a turn between these readings of the clock, though one had to have it."""
+        self._alone[turn] = now - max(turn, self.since)
+
+    def locked(self, now: float) -> bool:
+        """Whether it holds the interpreter's lock, and not only the hub."""
+        alone = self._alone.values()
+        if self.late >= LOCKED_TIMES or max(alone, default=0.0) >= LOCKED_FOR:
+            return True
+        return sum(alone) >= LOCKED_SHARE * (now - self.since)
 
     def broken(self, now: float) -> BrokenOff:
         """What is to be raised in it, at this reading of the clock."""
         self.due = now + LAST_WORDS
-        return BrokenOff(f"it held the event loop for {now - self.since:.3g} s and was broken off", self.locked)
+        return BrokenOff(f"it held the event loop for {now - self.since:.3g} s and was broken off", self.locked(now))
 
 
 def guard(name: str, within: float, on_held: OnHeld, function: Callable[..., Any], *args: Any) -> Any:

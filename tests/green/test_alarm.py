@@ -144,6 +144,47 @@ def test_one_that_begins_after_the_alarm_was_to_be_wound_is_not_blamed_for_it() 
 
 
 @on_hub
+def test_one_that_the_others_are_late_for_once_has_not_held_the_lock() -> None:
+    def spins() -> None:
+        alarm.wind(0.01, LONG)
+        _rings(heard, 1)
+        alarm.wind(LONG, LONG)
+        hold(0.1 + 2 * (time.perf_counter() - began))
+        alarm.wind(LONG, LONG)
+        signal.raise_signal(signal.SIGALRM)
+
+    with alarmed() as (alarm, heard), pytest.raises(BrokenOff) as caught:
+        began = time.perf_counter()
+        guard("it", 0.1, lambda seconds, locked: None, spins)
+
+    assert not caught.value.locked
+
+
+@pytest.mark.parametrize("late", [True, False])
+def test_one_is_not_broken_off_before_it_is_certain_whether_the_others_are_only_late(late: bool) -> None:
+    def spins(alarm: Alarm, heard: list[Any]) -> None:
+        alarm.wind(LONG, LONG)
+        hold(0.2)
+        alarm.wind(0.001, 0.005)
+        _rings(heard, 2)
+        if late:
+            alarm.wind(LONG, LONG)
+            signal.raise_signal(signal.SIGALRM)
+            alarm.wind(LONG, LONG)
+            signal.raise_signal(signal.SIGALRM)
+        hold(LONG)
+
+    @on_hub
+    def body() -> None:
+        with alarmed() as (alarm, heard), pytest.raises(BrokenOff) as caught:
+            guard("it", 0.1, lambda seconds, locked: None, spins, alarm, heard)
+        assert caught.value.locked is not late
+        assert len(heard) > 2
+
+    body()
+
+
+@on_hub
 def test_code_that_catches_it_is_broken_off_once_more() -> None:
     caught: list[BaseException] = []
 
@@ -206,7 +247,7 @@ def _locked() -> bool:
     """Whether the call that runs now is taken for one that holds the interpreter's lock."""
     call = green.hub().calling
     assert call is not None
-    return call.locked
+    return call.locked(time.perf_counter())
 
 
 def _rings(heard: list[Any], number: int) -> None:

@@ -89,6 +89,18 @@ def test_a_call_that_does_not_return_is_broken_off(how: str) -> None:
 
 
 @on_hub
+def test_one_that_comes_to_hold_the_lock_only_at_its_end_has_held_it() -> None:
+    def plugin() -> None:
+        hold(0.45)
+        re.match(r"(a+)+$", "a" * 64 + "b")
+
+    with watched(LIMIT, 0.5), pytest.raises(BrokenOff) as caught:
+        guard("it", 0.0, nobody, plugin)
+
+    assert caught.value.locked
+
+
+@on_hub
 def test_in_a_program_of_ones_own_nothing_is_broken_off(caplog: pytest.LogCaptureFixture) -> None:
     before = signal.getsignal(signal.SIGALRM)
     with watched(LIMIT, 0.01, breaking=False):
