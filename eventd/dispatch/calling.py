@@ -6,6 +6,7 @@ What is called there, and what becomes of what it raises, is not known here.
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -14,6 +15,7 @@ from eventd.calls.executing import exit_of
 from eventd.green import Bridge, BrokenOff, Signal, Worker, guard, hub, on_hub, sleep
 from eventd.green.engine import GreenletExit
 from eventd.green.guard import foreign
+from eventd.green.stacks import stack_of, told
 from eventd.plugin.contract import Reject
 
 __all__ = ["Breath", "HeldTheLock", "HeldTooLong", "Place", "TimedOut"]
@@ -184,7 +186,8 @@ class Place:
         call = _Call(function, args)
         worker.submit(call.run, self._bridge.post)
         if not call.over.wait(timeout):
-            raise TimedOut(f"it did not return within {timeout:g} s")
+            place = told(stack_of(sys._current_frames().get(worker.ident or 0)))
+            raise TimedOut(f"it did not return within {timeout:g} s, {place}")
         if call.error is not None:
             raise call.error
         return call.value

@@ -75,8 +75,8 @@ class Instance:
         self._hand.take(batch)
         try:
             return self._work.sift(self._runner.run(batch))
-        except TimedOut:
-            self._work.abandon()
+        except TimedOut as error:
+            self._work.abandon(error)
             self._renew()
             raise
         except HeldTooLong as error:

@@ -34,7 +34,7 @@ from eventd.calls.parts import Gathered
 from eventd.calls.told import raised, tell
 from eventd.dispatch.calling import TimedOut
 from eventd.dispatch.checking import Emitted
-from eventd.dispatch.spawning import LAST_WORDS, await_end, crash_file, kill_group, spawn, stack_of, way_of
+from eventd.dispatch.spawning import LAST_WORDS, await_end, crash_file, kill_group, place_of, spawn, way_of
 from eventd.errors import ClientError, PluginError
 from eventd.green import Group, Signal, Stream, Worker, hub
 
@@ -68,7 +68,10 @@ class WorkerProcess:
         self._gathered, self._emitted = Gathered(), Emitted()
         #: What it said that makes all else worth nothing.
         self._nonsense = ""
-        self._late = False
+        #: Seconds within which it did not answer.
+        self._late = 0.0
+        #: Where it was when it crashed, or was late.
+        self._place = ""
         self._given_up = False
         self._reaping = False
         self._calls = 0
@@ -132,11 +135,11 @@ class WorkerProcess:
         """
         self._heard.clear()
         self._gathered, self._emitted = Gathered(), Emitted()
-        self._late = False
+        self._late = 0.0
         self._calls += 1
         call.number = self._calls
         self._stream.write(frame(call))
-        timer = hub().call_later(timeout, self._too_late) if timeout else None
+        timer = hub().call_later(timeout, lambda: self._too_late(timeout)) if timeout else None
         try:
             answer = self._await()
         finally:
@@ -150,7 +153,7 @@ class WorkerProcess:
             self.kill()
             self.ended.wait()
         if self._late:
-            raise TimedOut(f"it did not return within {timeout:g} s; its worker was killed")
+            raise TimedOut(f"it did not return within {timeout:g} s; its worker was killed{self._place}")
         raise WorkerDied(f"the worker {self.why}")
 
     def ask_to_stop(self) -> None:
@@ -190,12 +193,12 @@ class WorkerProcess:
         self._heard.clear()
         return answer  # type: ignore[return-value]  # what _take and _reap set
 
-    def _too_late(self) -> None:
+    def _too_late(self, seconds: float) -> None:
         """Have it say where it is, by aborting; where that does not end it, kill it."""
         if self._heard.is_set():
             # It has answered, in this very pass.
             return
-        self._late = True
+        self._late = seconds
         self._process.send_signal(signal.SIGABRT)
         hub().call_later(LAST_WORDS, self._end_group)
 
@@ -250,10 +253,11 @@ class WorkerProcess:
         self._reaping = True
         code, forced = self._starter.call(await_end, self._process, self._death)
         os.close(self._death)
-        self.why = self._nonsense or way_of(code, forced)
-        stack = stack_of(self._crashes)
+        late = f"took longer than {self._late:g} s and was killed" if self._late else ""
+        self._place = place_of(self._crashes, bool(late))
         os.close(self._crashes)
+        self.why = (self._nonsense or late or way_of(code, forced)) + self._place
         if code and not self._given_up:
-            log.error("%s %s%s", self.name, self.why, f":\n{stack}" if stack else "")
+            log.error("%s %s", self.name, self.why)
         self.ended.set()
         self._heard.set(None)

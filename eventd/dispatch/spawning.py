@@ -15,8 +15,10 @@ from contextlib import suppress
 
 from eventd.calls.messages import LINE_LOST
 from eventd.green import bounded_file
+from eventd.green.stacks import parse, parse_crash, told
+from eventd.worker.main import main
 
-__all__ = ["LAST_WORDS", "await_end", "crash_file", "kill_group", "spawn", "stack_of", "way_of"]
+__all__ = ["LAST_WORDS", "await_end", "crash_file", "kill_group", "place_of", "spawn", "way_of"]
 
 #: Seconds for a worker that aborts to write down its stack, and for one that closed its line to end by itself.
 LAST_WORDS = 0.5
@@ -83,6 +85,9 @@ def way_of(code: int, forced: bool) -> str:
         return f"was killed by signal {-code}"
 
 
-def stack_of(crashes: int) -> str:
-    """What a crash left, as text."""
-    return os.pread(crashes, MOST_STACK, 0).rstrip(b"\0").decode(errors="replace").strip()
+def place_of(crashes: int, late: bool) -> str:
+    """Where a worker was when it crashed, or was ``late`` and aborted: to be added; "" where it is not known."""
+    text = os.pread(crashes, MOST_STACK, 0).rstrip(b"\0").decode(errors="replace")
+    # Plugins are called in the main thread, which is the last to be written.
+    stack = parse(text) if late else parse_crash(text)
+    return f", {told(stack, main.__code__)}" if stack else ""

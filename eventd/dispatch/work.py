@@ -12,7 +12,7 @@ from eventd.calls.executing import executing
 from eventd.calls.keys import key_of
 from eventd.calls.state import StateView, Store
 from eventd.calls.traces import Traces
-from eventd.dispatch.calling import Place
+from eventd.dispatch.calling import Place, TimedOut
 from eventd.dispatch.retry import Policy
 from eventd.dispatch.runner import Calls, Runner
 from eventd.event import Batch, Draft
@@ -93,12 +93,12 @@ class Work:
             return None
         return Runner(work, self.place, self._traces(), lambda seconds: self._observe(name, seconds))
 
-    def abandon(self) -> None:
+    def abandon(self, error: TimedOut) -> None:
         """Give up a call that hangs, and its thread; what is started next is another instance, which knows nothing."""
         self.place.abandon()
         self._hanging.append(self.place)
         onward = "" if self.stuck else ", and a new instance goes on"
-        log.error("%s: a call hangs; its thread is given up%s", self.loaded.full_name, onward)
+        log.error("%s: a call hangs: %s; its thread is given up%s", self.loaded.full_name, error, onward)
         self._handler = None
         self._collector.close()
         self._collector = self._new_collector()

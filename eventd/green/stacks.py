@@ -11,12 +11,12 @@ import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import NamedTuple
 
 from eventd.green.guard import foreign
 
-__all__ = ["Step", "bounded_file", "breakable", "parse", "stack_of", "told"]
+__all__ = ["Step", "bounded_file", "breakable", "parse", "parse_crash", "stack_of", "told"]
 
 #: Below here all code is ours.
 HOUSE = f"{Path(__file__).parent.parent}/"
@@ -27,6 +27,7 @@ _ALARM = f"{HOUSE}green/alarm.py"
 #: How deep a stack is told.
 MOST_STEPS = 8
 
+_CURRENT = "Current thread "
 _HEAD = "(most recent call first):"
 _LINE = re.compile(r'^ +File "(.*)", line (\d+) in (.*)$', re.MULTILINE)
 
@@ -61,11 +62,20 @@ def parse(text: str) -> list[Step]:
     return []
 
 
-def told(stack: list[Step]) -> str:
-    """Where that is, for the log: the plugin's own line, the innermost one where it is another's, and the way there."""
+def parse_crash(text: str) -> list[Step]:
+    """The stack of the thread that crashed, from what ``faulthandler`` wrote of all of them."""
+    _, current, rest = text.rpartition(_CURRENT)
+    return parse(rest.partition("\n\n")[0] if current else text)
+
+
+def told(stack: list[Step], entry: CodeType = _ENTRY) -> str:
+    """Where that is, for the log: the plugin's own line, the innermost one where it is another's, and the way there.
+
+    :param entry: the code of ours behind which a plugin's begins.
+    """
     if not stack:
         return "at a place that is not known"
-    foreign = _foreign(stack)
+    foreign = _foreign(stack, entry)
     last = stack[-1]
     own = next((step for step in reversed(foreign) if step.file == foreign[0].file), last)
     inside = "" if own is last else f", inside {last.file}:{last.line} in {last.function}"
@@ -98,11 +108,15 @@ def _outward(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
-def _foreign(stack: list[Step]) -> list[Step]:
+def _foreign(stack: list[Step], entry: CodeType) -> list[Step]:
     """From the plugin's first call on; empty where no plugin is called."""
-    entry = (_ENTRY.co_filename, _ENTRY.co_name)
-    begin = max([n for n, step in enumerate(stack) if (step.file, step.function) == entry], default=len(stack))
-    return next((stack[n:] for n in range(begin, len(stack)) if not stack[n].file.startswith(HOUSE)), [])
+    ours = [n for n, step in enumerate(stack) if step.file.startswith(HOUSE)]
+    if not ours:
+        # It is deeper than what is written of a stack.
+        return stack
+    name = (entry.co_filename, entry.co_name)
+    begin = max([n for n in ours if (stack[n].file, stack[n].function) == name], default=len(stack))
+    return next((stack[n:] for n in range(begin, len(stack)) if n not in ours), [])
 
 
 def _without_alarm(stack: list[Step]) -> list[Step]:

@@ -48,8 +48,12 @@ def test_a_call_that_takes_too_long_is_given_up_and_ends_when_it_returns() -> No
     bridge, gate = green.Bridge(), threading.Event()
     place = Place("thread", "handler:it", bridge)
 
-    with pytest.raises(TimedOut, match=r"within 0\.01 s"):
-        place.call(gate.wait, timeout=0.01)
+    def hangs() -> None:
+        gate.wait()
+
+    where = rf"at {re.escape(__file__)}:\d+ in hangs, inside .*; stack: hangs "
+    with pytest.raises(TimedOut, match=rf"within 0\.1 s, {where}"):
+        place.call(hangs, timeout=0.1)
     place.abandon()
     assert not place.ended
     gate.set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -137,7 +138,9 @@ def test_an_event_that_kills_is_put_aside_and_the_others_go_on(
         assert sorted(event.data["data"] for event in emitted(world, "done")) == list(range(7))
         assert world.status("handler:it").restarts == 2
         if sin == "crash":
-            assert any("crewed.py" in record.message for record in caplog.records)
+            place = re.compile(r"was killed by SIGSEGV, at .*crewed\.py:\d+ in crash, inside .*; stack: handle ")
+            assert any(place.search(record.getMessage()) for record in caplog.records)
+            assert place.search(letter.reason)
 
 
 @pytest.mark.parametrize("sin", ["hang", "spin"])
@@ -150,8 +153,12 @@ def test_a_call_that_does_not_return_is_killed(tmp_path: Path, sin: str, caplog:
 
         assert (status.settled, status.dead) == (1, 1)
         [letter] = world.dead()
-        assert "did not return within 0.3 s" in letter.reason
-        assert any("crewed.py" in record.message for record in caplog.records)
+        assert "did not return within 0.3 s; its worker was killed, at " in letter.reason
+        place = rf"was killed, at .*crewed\.py:\d+ in {sin}\b.*; stack: handle "
+        lines = [record.getMessage() for record in caplog.records if record.name == "eventd.dispatch.process"]
+        assert lines
+        assert all(re.search(rf"took longer than 0\.3 s and {place}", line) for line in lines)
+        assert re.search(place, letter.reason)
 
 
 @on_hub

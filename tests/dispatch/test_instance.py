@@ -92,7 +92,7 @@ def test_one_that_hangs_for_ever_becomes_a_dead_letter(tmp_path: Path) -> None:
         wait(lambda: world.dead())
         (letter,) = world.dead()
 
-        assert letter.reason == "TimedOut: it did not return within 0.05 s"
+        assert letter.reason.startswith(f"TimedOut: it did not return within 0.05 s, at {__file__}:")
 
 
 @on_hub
@@ -106,6 +106,7 @@ def test_with_three_that_hang_it_is_stuck_until_one_ends_and_the_log_says_so(
         assert world.status("handler:it").pending > 0
         world.balanced("handler:it")
         assert caplog.text.count("and a new instance goes on") == 2
+        assert caplog.text.count(f"a call hangs: it did not return within 0.05 s, at {__file__}:") == 3
         assert caplog.text.count("handler:it is stuck: calls of it hang in 3 threads, and its events wait") == 1
         assert "is stuck no more" not in caplog.text
 
@@ -193,7 +194,7 @@ def test_one_that_was_broken_off_and_spins_in_the_thread_too_becomes_a_dead_lett
         (letter,) = world.dead()
 
     assert (status.settled, status.dead, status.run, status.moved) == (1, 1, "thread", True)
-    assert letter.reason == "TimedOut: it did not return within 0.1 s"
+    assert letter.reason.startswith(f"TimedOut: it did not return within 0.1 s, at {__file__}:")
     assert [thread.name for thread in Spins.threads] == ["MainThread", *["handler:it"] * (len(Spins.threads) - 1)]
 
 

@@ -102,13 +102,17 @@ def test_why_a_plugin_does_not_start_is_told(tmp_path: Path) -> None:
     with_worker(tmp_path, "Broken", body)
 
 
+@pytest.mark.parametrize("depth", [60, 200])
 @on_hub
-def test_a_crash_deep_in_a_plugin_is_told_to_its_beginning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_crash_deep_in_a_plugin_is_told_with_the_plugins_line(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, depth: int
+) -> None:
     def body(worker: WorkerProcess) -> None:
         worker.await_ready()
-        with pytest.raises(WorkerDied, match="SIGSEGV"):
-            worker.call(one("do.deep", 60))
-        assert "in _serve" in caplog.text
+        place = r"at .*crewed\.py:\d+ in deep, inside .* in string_at"
+        with pytest.raises(WorkerDied, match=f"was killed by SIGSEGV, {place}"):
+            worker.call(one("do.deep", depth))
+        assert "was killed by SIGSEGV, at " in caplog.text
         assert "\0" not in caplog.text
 
     with_worker(tmp_path, "Echo", body)

@@ -98,9 +98,9 @@ def test_the_hub_does_not_wait_for_a_call_that_is_given_up_inside_the_state(tmp_
     assert runner is not None
     assert given_up is not None
 
-    with pytest.raises(TimedOut):
+    with pytest.raises(TimedOut) as caught:
         runner.run(Batch.of([Event("a")]))
-    work.abandon()
+    work.abandon(caught.value)
     assert store.asked.is_set()
 
     with pytest.raises(RuntimeError):

@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from eventd.green.guard import guard
-from eventd.green.stacks import HOUSE, Step, breakable, parse, stack_of, told
+from eventd.green.stacks import HOUSE, Step, breakable, parse, parse_crash, stack_of, told
 from eventd.green.stall import label_of
 from tests.green.support import on_hub
 
 OURS = f"{HOUSE}dispatch/consumer.py"
+HEAD = "(most recent call first):\n"
 GUARD = Step(f"{HOUSE}green/guard.py", 90, "foreign")
 
 
@@ -77,6 +78,14 @@ def test_a_stack_that_was_cut_off_gives_way_to_the_one_before() -> None:
     whole = 'Stack (most recent call first):\n  File "/p/a.py", line 3 in handle\n'
 
     assert parse(f"{whole}Stack (most recent call first):\n  Fi") == [Step("/p/a.py", 3, "handle")]
+
+
+def test_of_a_crash_the_stack_of_its_own_thread_is_read() -> None:
+    crash, main = '  File "/p/a.py", line 3 in crash\n', '  File "/p/a.py", line 9 in main\n'
+    text = f"Thread 0x2 {HEAD}{main}\nCurrent thread 0x1 {HEAD}{crash}\nThread 0x3 {HEAD}{main}\nExtension modules: x"
+
+    assert parse_crash(text) == [Step("/p/a.py", 3, "crash")]
+    assert parse_crash(f"Stack {HEAD}{main}") == [Step("/p/a.py", 9, "main")]
 
 
 @on_hub
