@@ -105,14 +105,12 @@ def test_others_wait_until_all_have_handled_enough() -> None:
     outbox, called = full()
     with ThreadPoolExecutor(1) as threads:
         putting = threads.submit(outbox.put, draft("late"), HANDLED)
-        until(lambda: outbox.crowded, what="it to wait")
-        asked = called.times
+        until(lambda: outbox.crowded and called.times == 2, what="it to ask for room, and wait")
         outbox.handled(1)
         assert not putting.done()
         outbox.handled(2)
         putting.result(5)
 
-    assert asked == 2
     assert [one.types[0] for one in outbox.take(1 << 20)] == ["late"]
     assert not outbox.crowded
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -46,9 +47,12 @@ retry_first = 1ms
 
 
 @pytest.fixture(params=["green", "thread"])
-def daemon(request: pytest.FixtureRequest, directory: Path) -> DaemonProcess:
+def daemon(request: pytest.FixtureRequest, directory: Path) -> Iterator[DaemonProcess]:
     site = install_plugin(directory, "deadly", DEADLY, "[eventd.handlers]\ndeadly = deadly:Deadly\n")
-    return DaemonProcess(directory, CONFIG.replace("{{run}}", request.param), path=[site])
+    made = DaemonProcess(directory, CONFIG.replace("{{run}}", request.param), path=[site])
+    yield made
+    if made.process is not None:
+        made.kill()
 
 
 def over(daemon: DaemonProcess) -> str:
@@ -90,5 +94,5 @@ def test_an_exit_ends_the_call_only(daemon: DaemonProcess) -> None:
     until(lambda: daemon.consumer("handler:deadly")["dead"] == 1)
 
     [letter] = json.loads(daemon.get("/api/v1/dead")[1])
-    assert "SystemExit(3)" in letter["reason"]
+    assert letter["reason"] == "PluginExit: it called os._exit(3)"
     daemon.stop()
