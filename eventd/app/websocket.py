@@ -174,6 +174,9 @@ class WebSocket:
 
     def _message(self, message: Message) -> None:
         reading, event = message
+        if self.connected:
+            # The client tells of its connection in a thread of its own, which may come behind what that brought.
+            self._connection(True)
         done = self._call(reading.resource, self._callback.on_message, self, reading.resource, event)
         reading.handled(event, "done" if done else "retry")
 

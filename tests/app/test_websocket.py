@@ -10,6 +10,7 @@ import pytest
 
 from eventd import Callback, Event, WebSocket
 from eventd.client import Closed, Nacked, Refused
+from eventd.client.teller import Teller
 from tests.app.support import event, loop_of, started
 from tests.client.world import World
 from tests.support.wait import until
@@ -281,6 +282,16 @@ def test_a_loop_starts_and_stops_it_and_callbacks_publish_to_the_loop(world: Wor
         until(lambda: seen)
 
     assert seen == ["from.callback"]
+    assert [call[0] for call in kept.calls] == ["connect", "message", "disconnect"]
+
+
+def test_a_connection_is_told_before_what_it_brought(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Teller, "tell", lambda self, states: None)
+    world.log += [event(1)]
+    kept = Kept()
+    with WebSocket(world.url, callbacks=kept, start="earliest"):
+        until(lambda: len(kept.calls) == 2)
+
     assert [call[0] for call in kept.calls] == ["connect", "message", "disconnect"]
 
 
