@@ -146,7 +146,8 @@ class InvalidEvent(ClientError):
         self.index = index
 
     def __str__(self) -> str:
-        return f"{self.attribute}: {self.message}" if self.attribute else self.message
+        told = f"{self.attribute}: {self.message}" if self.attribute else self.message
+        return f"event {self.index} of {self.events}: {told}" if self.events > 1 else told
 
 
 class UnsupportedFormat(ClientError):

@@ -87,17 +87,19 @@ def read_each(
     """The bodies and types of events that stand or fall together.
 
     :param breathe: called now and then.
-    :raises InvalidEvent: with the index of the first event that ``read`` refuses.
+    :raises InvalidEvent: with the index of the first event that ``read`` refuses, and how many are refused with it.
     """
     bodies, types = [], []
     for index, raw in enumerate(paced(raws, breathe, IN_A_ROW)):
         try:
             body, type = read(bytes(raw))
         except InvalidEvent as error:
-            error.index = index
+            error.index, error.events = index, len(raws)
             raise
         except MalformedInput as error:
-            raise InvalidEvent(error.message, index=index) from None
+            refused = InvalidEvent(error.message, index=index)
+            refused.events = len(raws)
+            raise refused from None
         bodies.append(body)
         types.append(type)
     return bodies, types

@@ -388,6 +388,18 @@ def test_over_the_rate_a_request_is_told_when_to_come_back_and_nothing_of_it_is_
 
 
 @on_hub
+def test_all_events_of_a_batch_are_counted_that_one_of_them_spoils(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    with World() as world:
+        _, peer = http(world)
+        batch = json.dumps([EVENT, {**EVENT, "time": "yesterday"}, EVENT]).encode()
+        peer.send(request("POST", "/events", batch, Content_Type="application/cloudevents-batch+json"))
+        assert peer.response()[0] == 400
+        assert (world.books.received, world.books.rejected) == ({"test": 3}, {"invalid_event": 3})
+    assert "invalid_event: event 1 of 3: time: " in caplog.text
+
+
+@on_hub
 def test_others_have_their_turn_while_a_body_is_inflated() -> None:
     with World() as world:
         connection, _ = http(world)
