@@ -93,7 +93,7 @@ class Handling:
             self.retries += 1
         else:
             if self._suspects:
-                portion = self._try_suspects(self._in_order(portion))
+                portion = self._past_suspects(portion)
             portion = self._in_order(portion)
         if portion.count:
             self._together(portion)
@@ -102,28 +102,37 @@ class Handling:
             self.ordering.done(waiting)
         return self._outcome
 
-    def _try_suspects(self, portion: Portion) -> Portion:
-        """Try those alone that were in hand when the daemon died, still in their order; the rest of the portion."""
-        deaths = {index: n for index, offset in enumerate(portion.offsets) if (n := self._suspects.deaths(offset))}
-        for tried, index in enumerate(deaths):
-            try:
-                self._try_suspect(portion, index, deaths[index])
-            except Interrupted:
-                for rest in [*deaths][tried:]:
-                    self.ordering.put(self._waiting(portion, rest))
-                break
+    def _past_suspects(self, portion: Portion) -> Portion:
+        """Handle it up to its last suspect, in its order: what was in hand when the daemon died alone; the rest of it.
+
+        What stands before them was handled once already, and may not have come into the journal.
+        """
+        deaths = [(index, n) for index, offset in enumerate(portion.offsets) if (n := self._suspects.deaths(offset))]
+        begin = 0
+        for index, n in deaths:
+            before = self._in_order(portion.between(begin, index))
+            if before.count:
+                self._together(before)
+            suspect = self._in_order(portion.between(index, index + 1))
+            if suspect.count:
+                self._try_suspect(suspect, n)
+            begin = index + 1
             self._breathe()
         self._suspects.pass_to(portion.end)
-        return portion.besides(deaths) if deaths else portion
+        return portion.between(begin, portion.count)
 
-    def _try_suspect(self, portion: Portion, index: int, deaths: int) -> None:
+    def _try_suspect(self, portion: Portion, deaths: int) -> None:
+        """Handle the one event of this portion, unless processes died of it often enough."""
         if not self._policy.poisoned(deaths):
-            self._alone(portion, index, last=False)
+            try:
+                self._alone(portion, 0, last=False)
+            except Interrupted:
+                self._put_back(portion, 0)
             return
-        waiting = self._waiting(portion, index)
+        waiting = self._waiting(portion, 0)
         waiting.tries.deaths = deaths
         waiting.tries.failed(time.time_ns())
-        self._bury(portion, index, waiting, Poisoned.after(deaths, WorkerDied("the daemon died")))
+        self._bury(portion, 0, waiting, Poisoned.after(deaths, WorkerDied("the daemon died")))
 
     def _in_order(self, portion: Portion) -> Portion:
         """Have those wait that another one of their key waits before; the rest of the portion."""

@@ -127,6 +127,17 @@ class Portion:
         view, place = self._find(index)
         return view.alone(place)
 
+    def between(self, begin: int, end: int) -> Portion:
+        """The events from index ``begin`` on, up to ``end``."""
+        parts: list[Part] = []
+        at = 0
+        for view, chosen in self._parts:
+            some = chosen[max(0, begin - at) : max(0, end - at)]
+            if some:
+                parts.append((view, some))
+            at += len(chosen)
+        return Portion(parts, self.end)
+
     def besides(self, indices: Collection[int]) -> Portion:
         """The same without some of the events."""
         parts: list[Part] = []

@@ -47,6 +47,20 @@ def test_a_large_block_is_handed_out_in_parts_and_decoded_once() -> None:
     assert first.load()[0] is first.load()[0]
 
 
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=4), st.integers(0, 16), st.integers(0, 16))
+def test_a_part_of_a_portion_has_its_events_in_order(sizes: list[int], begin: int, end: int) -> None:
+    backlog, first = Backlog(everything, {}), 0
+    for size in sizes:
+        backlog.add(block_of(first, numbered("a", range(first, first + size))), 0)
+        first += size
+    whole = cut(backlog, 1000)
+    part = whole.between(begin, end)
+
+    assert part.offsets == whole.offsets[begin:end]
+    assert [event.data["n"] for event in part.load()] == part.offsets
+    assert part.end == whole.end
+
+
 def test_a_block_is_entered_in_its_middle() -> None:
     backlog = Backlog(everything, {})
     backlog.add(forward_block(10, "a", [{"n": n} for n in range(5)]), 13)
